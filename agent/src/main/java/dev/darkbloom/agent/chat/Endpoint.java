@@ -1,0 +1,11 @@
+package dev.darkbloom.agent.chat;
+
+/** Which kind of request a body is. */
+public enum Endpoint {
+    CHAT_COMPLETIONS,
+    COMPLETIONS,
+    EMBEDDINGS,
+    TOKENIZE,
+    DETOKENIZE,
+    APPLY_TEMPLATE
+}

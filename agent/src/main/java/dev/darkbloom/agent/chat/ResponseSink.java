@@ -1,0 +1,36 @@
+package dev.darkbloom.agent.chat;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Where an answer goes: a local connection, or a coordinator's sealed chunks.
+ *
+ * <p>Called by the request's thread only, but for {@link #onGone}. Every method that takes a segment borrows it until it returns; each may
+ * block while the other side is slow, within the sink's own limits, and throws {@code AgentException(CANCELLED)} when the other side is
+ * gone.
+ */
+public interface ResponseSink {
+    /** Answers with one JSON document, whole. */
+    void document(MemorySegment json);
+
+    /** Begins a stream of events; called once, before the first {@link #event}. */
+    void beginStream();
+
+    /** Sends one event: the bytes are {@code data: <json>} without line ends. */
+    void event(MemorySegment dataLine);
+
+    /** Sends a comment that keeps the connection alive; does nothing where the transport has none. */
+    void ping();
+
+    /** Ends a stream that succeeded; a local connection writes {@code [DONE]}. */
+    void endStream();
+
+    /** Ends a stream that failed after it had begun; the event with the error has been sent and {@code [DONE]} is not. */
+    void abortStream();
+
+    /** Returns whether the other side is gone. */
+    boolean isGone();
+
+    /** Has {@code action} run once when the other side goes away, at once if it is gone already; from any thread, must not block. */
+    void onGone(Runnable action);
+}

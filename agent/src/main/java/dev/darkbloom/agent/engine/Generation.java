@@ -1,0 +1,71 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.AgentException;
+import java.util.Optional;
+
+/**
+ * One answer being produced: what the request's thread holds on to.
+ *
+ * <p>Tokens are read from the request's ring by the same thread that calls {@link #await}. Every generation ends: finished, failed or
+ * cancelled, and after {@link #isFinished} the engine touches neither the ring nor the request's memory.
+ */
+public interface Generation {
+    /**
+     * Waits until tokens are in the ring, the generation is finished, prefill has moved, or {@code nanos} have passed.
+     *
+     * @return whether tokens wait or the generation is finished
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    boolean await(long nanos) throws InterruptedException;
+
+    /** Returns whether nothing more will come. Tokens may still wait in the ring. */
+    boolean isFinished();
+
+    /** Returns how it ended; empty until {@link #isFinished}. */
+    Optional<Outcome> outcome();
+
+    /** Asks the engine to stop. Takes effect within one step, may be called at any time, from any thread and twice. */
+    void cancel();
+
+    /** Returns counts and times so far; exact once finished. */
+    Progress progress();
+
+    /** How a generation ended. */
+    sealed interface Outcome {
+        /** The model ended its answer, or the caller's limit or the context's end was reached. */
+        record Finished(FinishReason reason) implements Outcome {}
+
+        /** It failed; the error says with whom the fault lies. */
+        record Failed(AgentException error) implements Outcome {}
+    }
+
+    /** Why an answer ended without failing. */
+    enum FinishReason {
+        /** An end-of-generation token. */
+        STOP,
+        /** {@code maxTokens}, or the context is full. */
+        LENGTH,
+        /** {@link Generation#cancel}. */
+        CANCELLED
+    }
+
+    /**
+     * Counts and times of one generation.
+     *
+     * @param promptTokens tokens of the prompt
+     * @param cachedTokens those of them that were taken from a slot's memory
+     * @param prefilledTokens prompt tokens that are in memory by now, cached ones included
+     * @param generatedTokens tokens produced, the end-of-generation token not counted
+     * @param queuedNanos from submit to a slot
+     * @param prefillNanos from the slot to the first sampled token
+     * @param decodeNanos from the first sampled token to the last
+     */
+    record Progress(
+            int promptTokens,
+            int cachedTokens,
+            int prefilledTokens,
+            int generatedTokens,
+            long queuedNanos,
+            long prefillNanos,
+            long decodeNanos) {}
+}

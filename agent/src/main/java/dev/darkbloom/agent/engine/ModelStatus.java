@@ -1,0 +1,50 @@
+package dev.darkbloom.agent.engine;
+
+import java.util.Optional;
+
+/**
+ * A model's state and counters at one moment; read by {@code status}, {@code /metrics} and capacity reports.
+ *
+ * @param id the model's name towards clients
+ * @param loadProgress 0 to 1 while loading, otherwise 0 or 1
+ * @param lastError why the last load failed, or why the context was rebuilt
+ * @param slots places for requests
+ * @param busySlots slots with a request
+ * @param waiting requests in the queue
+ * @param queueLimit most requests that may wait
+ * @param contextTokens tokens one slot holds
+ * @param usedTokens tokens in memory, idle prefixes included
+ * @param promptTokens prompt tokens computed since load
+ * @param cachedTokens prompt tokens reused since load
+ * @param generatedTokens tokens produced since load
+ * @param steps decode calls since load
+ * @param finished requests that ended well since load
+ * @param failed requests that failed since load
+ * @param cancelled requests that were cancelled since load
+ * @param refused requests turned away since load
+ * @param prefillTokensPerSecond observed lately; 0 before the first
+ * @param decodeTokensPerSecond observed lately, all slots together; 0 before the first
+ * @param reservedBytes what the memory ledger holds for it
+ */
+public record ModelStatus(
+        String id,
+        ModelState state,
+        double loadProgress,
+        Optional<String> lastError,
+        int slots,
+        int busySlots,
+        int waiting,
+        int queueLimit,
+        int contextTokens,
+        long usedTokens,
+        long promptTokens,
+        long cachedTokens,
+        long generatedTokens,
+        long steps,
+        long finished,
+        long failed,
+        long cancelled,
+        long refused,
+        double prefillTokensPerSecond,
+        double decodeTokensPerSecond,
+        long reservedBytes) {}
