@@ -1,0 +1,96 @@
+package dev.darkbloom.agent.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What {@code agent.toml} and the flags of the command line say, typed and within range. {@link ConfigKey} explains each value.
+ *
+ * @param models by id; only those for which something is set
+ */
+public record AgentConfig(Provider provider, Backend backend, Local local, Map<String, Model> models) {
+    public AgentConfig {
+        models = Map.copyOf(models);
+    }
+
+    /** The machine's owner. */
+    public record Provider(DataSize memoryReserve) {}
+
+    /**
+     * How models run.
+     *
+     * @param contextLength tokens; 0 for the model's own
+     * @param threads 0 for one per performance core
+     * @param gpuLayers -1 for all
+     */
+    public record Backend(
+            List<String> enabledModels,
+            int parallel,
+            int contextLength,
+            int threads,
+            int gpuLayers,
+            FlashAttention flashAttention,
+            int maxModelSlots,
+            boolean startupPreload,
+            int queueLimit) {}
+
+    /** Values of {@code backend.flash_attention}. */
+    public enum FlashAttention { AUTO, OFF, ON }
+
+    /**
+     * One model.
+     *
+     * @param contextLength tokens; 0 for {@link Backend#contextLength}
+     * @param template a Jinja file
+     */
+    public record Model(Optional<Path> path, int contextLength, Optional<Path> template) {}
+
+    /** The local endpoint. */
+    public record Local(int port, String bind, List<String> allowedOrigins, Duration pingInterval) {}
+
+    /** Returns the typed form of {@code values}. */
+    public static AgentConfig of(ConfigValues values) {
+        return new AgentConfig(
+                new Provider(values.value(ConfigKey.MEMORY_RESERVE)),
+                new Backend(
+                        values.value(ConfigKey.ENABLED_MODELS),
+                        values.value(ConfigKey.PARALLEL),
+                        values.value(ConfigKey.CONTEXT_LENGTH),
+                        values.value(ConfigKey.THREADS),
+                        values.value(ConfigKey.GPU_LAYERS),
+                        values.value(ConfigKey.FLASH_ATTENTION),
+                        values.value(ConfigKey.MAX_MODEL_SLOTS),
+                        values.value(ConfigKey.STARTUP_PRELOAD),
+                        values.value(ConfigKey.QUEUE_LIMIT)),
+                new Local(
+                        values.value(ConfigKey.LOCAL_PORT),
+                        values.value(ConfigKey.LOCAL_BIND),
+                        values.value(ConfigKey.ALLOWED_ORIGINS),
+                        values.value(ConfigKey.PING_INTERVAL)),
+                models(values));
+    }
+
+    private static Map<String, Model> models(ConfigValues values) {
+        var models = new LinkedHashMap<String, Model>();
+        for (ConfigAddress address : values.addresses()) {
+            if (address.key().isPerModel()) {
+                models.computeIfAbsent(address.modelId(), id -> new Model(
+                        path(values.value(ConfigKey.MODEL_PATH, id)),
+                        values.value(ConfigKey.MODEL_CONTEXT_LENGTH, id),
+                        path(values.value(ConfigKey.MODEL_TEMPLATE, id))));
+            }
+        }
+        return models;
+    }
+
+    private static Optional<Path> path(String text) {
+        if (text.isEmpty()) {
+            return Optional.empty();
+        }
+        return Optional.of(text.startsWith("~/") ? Path.of(System.getProperty("user.home"), text.substring(2)) : Path.of(text));
+    }
+}

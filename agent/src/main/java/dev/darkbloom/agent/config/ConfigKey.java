@@ -1,0 +1,100 @@
+package dev.darkbloom.agent.config;
+
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * One key of {@code agent.toml}: the only place that knows its name, type, range, default and meaning.
+ *
+ * @param name dotted; {@code models.<id>.…} stands for a key that every model may have
+ * @param type what its value may be
+ * @param defaultValue what holds when the file does not set it
+ * @param meaning one sentence
+ */
+public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, String meaning) {
+    /** First word of the keys that each model may have. */
+    static final String MODELS = "models";
+    private static final String PER_MODEL = MODELS + ".<id>.";
+
+    public static final ConfigKey<DataSize> MEMORY_RESERVE = new ConfigKey<>(
+            "provider.memory_reserve_gb", new ValueType.Gigabytes(1024), DataSize.ofGigabytes(BigDecimal.valueOf(4)),
+            "Memory in GB (2^30 bytes) that models never take, left to the system and to other programs.");
+
+    public static final ConfigKey<List<String>> ENABLED_MODELS = new ConfigKey<>(
+            "backend.enabled_models", new ValueType.TextList("a list of model ids or GGUF paths"), List.of(),
+            "Models that start serves when it is given no --model.");
+    public static final ConfigKey<Integer> PARALLEL = new ConfigKey<>(
+            "backend.parallel", new ValueType.WholeNumber(1, 256), 8,
+            "Slots of each model: requests that are answered side by side.");
+    public static final ConfigKey<Integer> CONTEXT_LENGTH = new ConfigKey<>(
+            "backend.context_length", new ValueType.WholeNumber(0, 16_777_216), 0,
+            "Tokens of context in each slot; 0 takes the model's own length, less where memory asks for it.");
+    public static final ConfigKey<Integer> THREADS = new ConfigKey<>(
+            "backend.threads", new ValueType.WholeNumber(0, 512), 0,
+            "Threads that compute; 0 takes one for each performance core.");
+    public static final ConfigKey<Integer> GPU_LAYERS = new ConfigKey<>(
+            "backend.gpu_layers", new ValueType.WholeNumber(-1, 100_000), -1,
+            "Layers that are given to the GPU; -1 gives all.");
+    public static final ConfigKey<AgentConfig.FlashAttention> FLASH_ATTENTION = new ConfigKey<>(
+            "backend.flash_attention", new ValueType.Choice<>(AgentConfig.FlashAttention.class), AgentConfig.FlashAttention.AUTO,
+            "Whether attention is computed without storing the score matrix; auto leaves it to llama.cpp.");
+    public static final ConfigKey<Integer> MAX_MODEL_SLOTS = new ConfigKey<>(
+            "backend.max_model_slots", new ValueType.WholeNumber(1, 64), 3,
+            "Models in memory at one time; loading one more unloads the least recently used idle one.");
+    public static final ConfigKey<Boolean> STARTUP_PRELOAD = new ConfigKey<>(
+            "backend.startup_preload", new ValueType.Flag(), true,
+            "Whether start loads the models before it answers; otherwise the first request loads them.");
+    public static final ConfigKey<Integer> QUEUE_LIMIT = new ConfigKey<>(
+            "backend.queue_limit", new ValueType.WholeNumber(0, 100_000), 64,
+            "Requests that may wait for a slot of one model; the next one is answered 503.");
+
+    public static final ConfigKey<String> MODEL_PATH = new ConfigKey<>(
+            PER_MODEL + "path", new ValueType.Text("the path of a GGUF file"), "",
+            "File that serves this model id; without it the models folder is searched.");
+    public static final ConfigKey<Integer> MODEL_CONTEXT_LENGTH = new ConfigKey<>(
+            PER_MODEL + "context_length", new ValueType.WholeNumber(0, 16_777_216), 0,
+            "Tokens of context in each slot of this model; 0 takes backend.context_length.");
+    public static final ConfigKey<String> MODEL_TEMPLATE = new ConfigKey<>(
+            PER_MODEL + "template", new ValueType.Text("the path of a Jinja file"), "",
+            "Chat template that replaces the one in the model's file.");
+
+    public static final ConfigKey<Integer> LOCAL_PORT = new ConfigKey<>(
+            "local.port", new ValueType.WholeNumber(0, 65_535), 8000,
+            "TCP port of the local endpoint; 0 takes any free one.");
+    public static final ConfigKey<String> LOCAL_BIND = new ConfigKey<>(
+            "local.bind", new ValueType.Text("an IP address of this machine"), "127.0.0.1",
+            "Address that the local endpoint listens on; anything but loopback can be reached from outside, without TLS.");
+    public static final ConfigKey<List<String>> ALLOWED_ORIGINS = new ConfigKey<>(
+            "local.allowed_origins", new ValueType.TextList("a list of origins such as \"https://app.example\""), List.of(),
+            "Web pages, besides those on loopback, whose scripts may call the local endpoint.");
+    public static final ConfigKey<Duration> PING_INTERVAL = new ConfigKey<>(
+            "local.ping_seconds", new ValueType.Seconds(1, 3600), Duration.ofSeconds(15),
+            "Silence in a streamed answer after which a comment is sent to keep the connection open.");
+
+    private static final List<ConfigKey<?>> ALL = List.of(
+            MEMORY_RESERVE,
+            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, MAX_MODEL_SLOTS, STARTUP_PRELOAD, QUEUE_LIMIT,
+            MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
+            LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL);
+
+    /** Returns every key, in the order in which they are explained. */
+    public static List<ConfigKey<?>> all() {
+        return ALL;
+    }
+
+    /** Returns whether each model may have this key. */
+    public boolean isPerModel() {
+        return name.startsWith(PER_MODEL);
+    }
+
+    /** Returns the last word of the name. */
+    String lastWord() {
+        return name.substring(name.lastIndexOf('.') + 1);
+    }
+
+    /** Returns the default as TOML. */
+    public String defaultToml() {
+        return type.toToml(defaultValue);
+    }
+}
