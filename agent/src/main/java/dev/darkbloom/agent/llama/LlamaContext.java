@@ -1,0 +1,230 @@
+package dev.darkbloom.agent.llama;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.Confined;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.bindings.llama_context_params;
+import dev.darkbloom.agent.bindings.llama_h;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The KV cache of one loaded model and the buffers that fill it.
+ *
+ * <p>Owned by the thread that opened it: the handle lives in a confined arena, so a call from another thread or after {@link #close} fails
+ * in Java and never reaches native code. Close it before its model. Its segments are kept for its whole life, because a step allocates
+ * nothing: a view per token was 81 bytes per token (two-core x86 machine, 2026).
+ */
+@Confined("engine-<model>")
+final class LlamaContext implements TokenDecoder {
+    private final Arena arena;
+    private final LlamaModel model;
+    private final MemorySegment handle;
+    private final MemorySegment memory; // NULL on encoders, which keep nothing
+    private final LlamaBatch batch;
+    private final MemorySegment result; // int32: a return code or a token
+    private final ModelRuntime.MemoryKind memoryKind;
+    private final int contextTokensPerSequence;
+    private final int sequences;
+    private final int batchTokens;
+    private final int ubatchTokens;
+
+    private LlamaContext(Arena arena, LlamaModel model, MemorySegment handle) {
+        ModelSpec spec = model.spec();
+        this.arena = arena;
+        this.model = model;
+        this.handle = handle;
+        this.memory = llama_h.llama_get_memory(handle);
+        this.memoryKind = memory.address() == 0 ? ModelRuntime.MemoryKind.NONE : model.facts().memoryKind();
+        // Read back: the request may have been adjusted (llama.h). With one buffer for all, n_ctx_seq is the whole context.
+        this.contextTokensPerSequence = Math.min(spec.contextTokensPerSequence(), llama_h.llama_n_ctx_seq(handle));
+        this.sequences = llama_h.llama_n_seq_max(handle);
+        this.batchTokens = llama_h.llama_n_batch(handle);
+        this.ubatchTokens = llama_h.llama_n_ubatch(handle);
+        this.batch = new LlamaBatch(batchTokens, maxOutputs(spec), sequences, model.facts().vocabularySize(), arena);
+        this.result = arena.allocate(ValueLayout.JAVA_INT);
+    }
+
+    /** Opens a context that borrows {@code model}; throws {@code OUT_OF_MEMORY} if the backend refuses. */
+    static LlamaContext open(LlamaModel model) {
+        var arena = Arena.ofConfined();
+        try (var scratch = Arena.ofConfined()) {
+            MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
+            int status = llama_h.dbs_context_new(model.handle(), toNative(model.spec(), scratch), out);
+            if (status != llama_h.DBS_OK()) {
+                throw new AgentException(ErrorCode.OUT_OF_MEMORY, "no context of " + model.spec().contextTokens() + " tokens for "
+                        + model.spec().id() + ": llama.cpp refused it; its reason is in the log at debug level");
+            }
+            return new LlamaContext(arena, model, out.get(ValueLayout.ADDRESS, 0).reinterpret(arena, llama_h::llama_free));
+        } catch (Throwable t) {
+            arena.close();
+            throw t;
+        }
+    }
+
+    /** Returns the {@code llama_context_params} of {@code spec}; also what the dry run is asked with. */
+    static MemorySegment toNative(ModelSpec spec, Arena arena) {
+        MemorySegment params = llama_h.llama_context_default_params(arena);
+        llama_context_params.n_ctx(params, Math.toIntExact(spec.contextTokens()));
+        llama_context_params.n_batch(params, spec.batchTokens());
+        llama_context_params.n_ubatch(params, spec.ubatchTokens());
+        llama_context_params.n_seq_max(params, spec.slots());
+        llama_context_params.n_outputs_max(params, spec.embedding() ? 0 : maxOutputs(spec));
+        llama_context_params.n_threads(params, spec.threads());
+        llama_context_params.n_threads_batch(params, spec.threads());
+        llama_context_params.kv_unified(params, spec.kvUnified());
+        llama_context_params.swa_full(params, false);
+        llama_context_params.embeddings(params, spec.embedding());
+        llama_context_params.no_perf(params, true);
+        llama_context_params.flash_attn_type(params, switch (spec.flashAttention()) {
+            case AUTO -> llama_h.LLAMA_FLASH_ATTN_TYPE_AUTO();
+            case OFF -> llama_h.LLAMA_FLASH_ATTN_TYPE_DISABLED();
+            case ON -> llama_h.LLAMA_FLASH_ATTN_TYPE_ENABLED();
+        });
+        return params;
+    }
+
+    /** One output per slot and step for text; every token of an input for embeddings. */
+    private static int maxOutputs(ModelSpec spec) {
+        return spec.embedding() ? spec.batchTokens() : Math.min(spec.slots(), spec.batchTokens());
+    }
+
+    @Override
+    public int contextTokensPerSequence() {
+        return contextTokensPerSequence;
+    }
+
+    @Override
+    public int sequences() {
+        return sequences;
+    }
+
+    @Override
+    public int batchTokens() {
+        return batchTokens;
+    }
+
+    @Override
+    public int ubatchTokens() {
+        return ubatchTokens;
+    }
+
+    @Override
+    public ModelRuntime.MemoryKind memoryKind() {
+        return memoryKind;
+    }
+
+    @Override
+    public void clearBatch() {
+        batch.clear();
+    }
+
+    @Override
+    public int batchSize() {
+        return batch.size();
+    }
+
+    @Override
+    public int add(int token, int position, int sequence, boolean wantLogits) {
+        if (position >= contextTokensPerSequence) {
+            throw new IllegalStateException("position " + position + " in a context of " + contextTokensPerSequence + " tokens");
+        }
+        return batch.add(token, position, sequence, wantLogits);
+    }
+
+    @Override
+    public int decode() {
+        if (batch.size() == 0) {
+            throw new IllegalStateException("the batch is empty");
+        }
+        int status = llama_h.dbs_decode(handle, batch.toNative(), result);
+        return status == llama_h.DBS_OK() ? result.get(ValueLayout.JAVA_INT, 0) : status;
+    }
+
+    @Override
+    public TokenSampler newSampler(SamplerSettings settings, Grammar grammar) {
+        return LlamaSampler.open(model.handle(), settings, grammar, contextTokensPerSequence);
+    }
+
+    @Override
+    public int sample(TokenSampler sampler, int row) {
+        batch.checkOutput(row);
+        int status = llama_h.dbs_sampler_sample(((LlamaSampler) sampler).handle(), handle, row, result);
+        if (status == llama_h.DBS_OK()) {
+            return result.get(ValueLayout.JAVA_INT, 0);
+        }
+        if (status == llama_h.DBS_BAD_GRAMMAR()) {
+            return -1;
+        }
+        throw Shim.exception(status, "sampling", ErrorCode.GENERATION_FAILED);
+    }
+
+    @Override
+    public void logprobs(int row, int token, int top, MemorySegment target, long offset) {
+        batch.checkOutput(row);
+        try (var scratch = Arena.ofConfined()) {
+            MemorySegment own = scratch.allocate(ValueLayout.JAVA_FLOAT);
+            MemorySegment ids = scratch.allocate(ValueLayout.JAVA_INT, Math.max(1, top));
+            MemorySegment values = scratch.allocate(ValueLayout.JAVA_FLOAT, Math.max(1, top));
+            Shim.check(llama_h.dbs_logprobs(handle, row, token, top, own, ids, values), "log-probabilities", ErrorCode.INTERNAL);
+            target.set(ValueLayout.JAVA_FLOAT, offset, own.get(ValueLayout.JAVA_FLOAT, 0));
+            for (int i = 0; i < top; i++) {
+                long at = offset + Float.BYTES + 8L * i;
+                target.set(ValueLayout.JAVA_INT, at, ids.getAtIndex(ValueLayout.JAVA_INT, i));
+                target.set(ValueLayout.JAVA_FLOAT, at + Integer.BYTES, values.getAtIndex(ValueLayout.JAVA_FLOAT, i));
+            }
+        }
+    }
+
+    @Override
+    public boolean removeFrom(int sequence, int position) {
+        checkSequence(sequence);
+        return memory.address() == 0 || llama_h.llama_memory_seq_rm(memory, sequence, position, -1);
+    }
+
+    @Override
+    public void copySequence(int source, int target) {
+        checkSequence(source);
+        checkSequence(target);
+        llama_h.llama_memory_seq_cp(memory, source, target, -1, -1);
+    }
+
+    @Override
+    public int firstPosition(int sequence) {
+        checkSequence(sequence);
+        return memory.address() == 0 ? -1 : llama_h.llama_memory_seq_pos_min(memory, sequence);
+    }
+
+    @Override
+    public int lastPosition(int sequence) {
+        checkSequence(sequence);
+        return memory.address() == 0 ? -1 : llama_h.llama_memory_seq_pos_max(memory, sequence);
+    }
+
+    private void checkSequence(int sequence) {
+        if (sequence < 0 || sequence >= sequences) {
+            throw new IllegalStateException("sequence " + sequence + " of " + sequences);
+        }
+    }
+
+    @Override
+    public void copyEmbedding(int sequence, MemorySegment target) {
+        checkSequence(sequence);
+        MemorySegment pooled = llama_h.llama_get_embeddings_seq(handle, sequence);
+        if (pooled.address() == 0) {
+            throw new AgentException(ErrorCode.EMBEDDINGS_NOT_CONFIGURED, "model " + model.spec().id() + " pools no embeddings");
+        }
+        long bytes = (long) model.facts().embeddingSize() * Float.BYTES;
+        MemorySegment.copy(pooled.reinterpret(bytes), 0, target, 0, bytes);
+    }
+
+    /** Frees the context. The token ids of the last batch are overwritten first. */
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            batch.zero();
+            arena.close();
+        }
+    }
+}

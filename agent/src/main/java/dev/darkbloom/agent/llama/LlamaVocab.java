@@ -1,0 +1,118 @@
+package dev.darkbloom.agent.llama;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.bindings.dbs_slice;
+import dev.darkbloom.agent.bindings.llama_h;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** A model's vocabulary. Borrows the model; any thread ({@code llama.h}: the tokenization functions are thread-safe). */
+final class LlamaVocab implements Tokenizer {
+    /** Deepest nesting of a grammar's groups; upstream's parser recurses and a 1 MiB stack ends near 5,000. */
+    static final int MAX_GRAMMAR_DEPTH = 200;
+
+    private final MemorySegment handle;
+    private final LlamaPieces pieces;
+
+    LlamaVocab(MemorySegment handle, Arena modelArena) {
+        this.handle = handle;
+        this.pieces = LlamaPieces.open(handle, modelArena);
+    }
+
+    MemorySegment handle() {
+        return handle;
+    }
+
+    @Override
+    public int tokenize(MemorySegment text, boolean addSpecial, boolean parseSpecial, MemorySegment tokens) {
+        try (var scratch = Arena.ofConfined()) {
+            MemorySegment count = scratch.allocate(ValueLayout.JAVA_INT);
+            int status = llama_h.dbs_tokenize(handle, text, text.byteSize(), tokens, capacity(tokens), addSpecial, parseSpecial, count);
+            return written(status, count, "tokenizing");
+        }
+    }
+
+    static int capacity(MemorySegment tokens) {
+        return (int) Math.min(Integer.MAX_VALUE, tokens.byteSize() / Integer.BYTES);
+    }
+
+    /** Turns the shim's answer into {@link Tokenizer#tokenize}'s: the count, or minus the count needed. */
+    static int written(int status, MemorySegment count, String what) {
+        int n = count.get(ValueLayout.JAVA_INT, 0);
+        if (status == llama_h.DBS_TOO_SMALL()) {
+            return -n;
+        }
+        Shim.check(status, what, ErrorCode.INVALID_REQUEST);
+        return n;
+    }
+
+    @Override
+    public PieceTable pieces() {
+        return pieces;
+    }
+
+    @Override
+    public int vocabularySize() {
+        return pieces.count();
+    }
+
+    @Override
+    public Grammar compileGrammar(MemorySegment gbnf) {
+        checkGrammarDepth(gbnf);
+        return compile(gbnf);
+    }
+
+    private Grammar compile(MemorySegment gbnf) {
+        try (var scratch = Arena.ofConfined()) {
+            MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
+            Shim.check(llama_h.dbs_grammar_new(handle, gbnf, gbnf.byteSize(), out), "grammar", ErrorCode.INVALID_GRAMMAR);
+            return new LlamaGrammar(out.get(ValueLayout.ADDRESS, 0));
+        }
+    }
+
+    @Override
+    public Grammar compileSchema(MemorySegment schema) {
+        try (var scratch = Arena.ofConfined()) {
+            MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
+            Shim.check(llama_h.dbs_schema_to_grammar(schema, schema.byteSize(), out), "JSON schema", ErrorCode.INVALID_SCHEMA);
+            MemorySegment text = out.get(ValueLayout.ADDRESS, 0);
+            try {
+                MemorySegment slice = dbs_slice.allocate(scratch);
+                llama_h.dbs_text_get(text, slice);
+                return compile(Shim.view(slice, scratch));
+            } finally {
+                llama_h.dbs_text_free(text);
+            }
+        }
+    }
+
+    /** Refuses grammars whose groups nest deeper than {@link #MAX_GRAMMAR_DEPTH}; brackets in literals, classes and comments do not count. */
+    static void checkGrammarDepth(MemorySegment gbnf) {
+        int depth = 0;
+        byte closing = 0; // the byte that ends the literal, class or comment we are in
+        for (long i = 0; i < gbnf.byteSize(); i++) {
+            byte b = gbnf.get(ValueLayout.JAVA_BYTE, i);
+            if (closing != 0) {
+                if (b == '\\' && closing != '\n') {
+                    i++;
+                } else if (b == closing) {
+                    closing = 0;
+                }
+                continue;
+            }
+            switch (b) {
+                case '"' -> closing = '"';
+                case '[' -> closing = ']';
+                case '#' -> closing = '\n';
+                case '(' -> depth++;
+                case ')' -> depth--;
+                default -> { }
+            }
+            if (depth > MAX_GRAMMAR_DEPTH) {
+                throw new AgentException(ErrorCode.INVALID_GRAMMAR, "the grammar's groups nest deeper than " + MAX_GRAMMAR_DEPTH);
+            }
+        }
+    }
+}
