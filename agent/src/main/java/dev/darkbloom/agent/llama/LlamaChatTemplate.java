@@ -42,6 +42,11 @@ final class LlamaChatTemplate implements ChatTemplate {
 
     /** Parses {@code override}, or the model's own template where that is empty. Freed with {@code modelArena}, before the model. */
     static LlamaChatTemplate open(MemorySegment model, LlamaVocab vocab, String override, Arena modelArena) {
+        checkDepth(override);
+        MemorySegment own = llama_h.llama_model_chat_template(model, MemorySegment.NULL);
+        if (own.address() != 0) {
+            checkDepth(own.reinterpret(Long.MAX_VALUE).getString(0));
+        }
         try (var scratch = Arena.ofConfined()) {
             byte[] bytes = override.getBytes(StandardCharsets.UTF_8);
             MemorySegment text = bytes.length == 0 ? MemorySegment.NULL : scratch.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
@@ -53,6 +58,12 @@ final class LlamaChatTemplate implements ChatTemplate {
             Shim.check(status, "chat template", ErrorCode.MODEL_INVALID);
             MemorySegment handle = out.get(ValueLayout.ADDRESS, 0).reinterpret(modelArena, llama_h::dbs_templates_free);
             return new LlamaChatTemplate(handle, vocab);
+        }
+    }
+
+    private static void checkDepth(String source) {
+        if (TemplateDepth.of(source) > TemplateDepth.MAX) {
+            throw new AgentException(ErrorCode.MODEL_INVALID, "the model's chat template nests deeper than " + TemplateDepth.MAX);
         }
     }
 

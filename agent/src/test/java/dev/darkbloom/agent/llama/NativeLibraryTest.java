@@ -105,11 +105,4 @@ class NativeLibraryTest {
             }
         }
     }
-
-    @Test
-    void theReleaseInJavaIsTheOneThatTheNativeModulePins() throws IOException {
-        Path pinned = Path.of(System.getProperty("darkbloom.project.root"), "native", "packages.txt");
-
-        assertThat(Files.readString(pinned)).contains(NativeLibrary.LLAMA_TAG);
-    }
 }
