@@ -34,7 +34,6 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
             int threads,
             int gpuLayers,
             FlashAttention flashAttention,
-            int maxModelSlots,
             boolean startupPreload,
             int queueLimit) {}
 
@@ -63,7 +62,6 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
                         values.value(ConfigKey.THREADS),
                         values.value(ConfigKey.GPU_LAYERS),
                         values.value(ConfigKey.FLASH_ATTENTION),
-                        values.value(ConfigKey.MAX_MODEL_SLOTS),
                         values.value(ConfigKey.STARTUP_PRELOAD),
                         values.value(ConfigKey.QUEUE_LIMIT)),
                 new Local(

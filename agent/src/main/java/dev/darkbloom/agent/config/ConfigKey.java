@@ -39,14 +39,11 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
     public static final ConfigKey<AgentConfig.FlashAttention> FLASH_ATTENTION = new ConfigKey<>(
             "backend.flash_attention", new ValueType.Choice<>(AgentConfig.FlashAttention.class), AgentConfig.FlashAttention.AUTO,
             "Whether attention is computed without storing the score matrix; auto leaves it to llama.cpp.");
-    public static final ConfigKey<Integer> MAX_MODEL_SLOTS = new ConfigKey<>(
-            "backend.max_model_slots", new ValueType.WholeNumber(1, 64), 3,
-            "Models in memory at one time; loading one more unloads the least recently used idle one.");
     public static final ConfigKey<Boolean> STARTUP_PRELOAD = new ConfigKey<>(
             "backend.startup_preload", new ValueType.Flag(), true,
             "Whether start loads the models before it answers; otherwise the first request loads them.");
     public static final ConfigKey<Integer> QUEUE_LIMIT = new ConfigKey<>(
-            "backend.queue_limit", new ValueType.WholeNumber(0, 100_000), 64,
+            "backend.queue_limit", new ValueType.WholeNumber(1, 100_000), 64,
             "Requests that may wait for a slot of one model; the next one is answered 503.");
 
     public static final ConfigKey<String> MODEL_PATH = new ConfigKey<>(
@@ -74,7 +71,7 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
 
     private static final List<ConfigKey<?>> ALL = List.of(
             MEMORY_RESERVE,
-            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, MAX_MODEL_SLOTS, STARTUP_PRELOAD, QUEUE_LIMIT,
+            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, STARTUP_PRELOAD, QUEUE_LIMIT,
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
             LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL);
 

@@ -1,0 +1,71 @@
+package dev.darkbloom.agent.hardware;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import oshi.SystemInfo;
+import oshi.hardware.CentralProcessor;
+
+/** Asks OSHI, and on a Mac {@code sysctl} for the kinds of cores. */
+public final class OshiProbe implements MachineProbe {
+    private static final List<String> SYSCTL = List.of("/usr/sbin/sysctl",
+            "machdep.cpu.brand_string", "hw.memsize", "hw.physicalcpu", "hw.perflevel0.physicalcpu");
+    private static final int SYSCTL_SECONDS = 5;
+
+    private final SystemInfo system = new SystemInfo();
+
+    @Override
+    public Machine machine() {
+        CentralProcessor processor = system.getHardware().getProcessor();
+        // A container's or a task set's share of the cores, which OSHI does not see.
+        int usable = Runtime.getRuntime().availableProcessors();
+        int physical = Math.clamp(processor.getPhysicalProcessorCount(), 1, usable);
+        var seen = new Machine(
+                processor.getProcessorIdentifier().getName().strip(),
+                system.getHardware().getMemory().getTotal(),
+                physical,
+                Math.clamp(coresOfTheFastestKind(processor), 1, physical));
+        return System.getProperty("os.name").startsWith("Mac") ? sysctl().machine(seen) : seen;
+    }
+
+    private static long coresOfTheFastestKind(CentralProcessor processor) {
+        var cores = processor.getPhysicalProcessors();
+        int fastest = cores.stream().mapToInt(CentralProcessor.PhysicalProcessor::getEfficiency).max().orElse(0);
+        return cores.stream().filter(core -> core.getEfficiency() == fastest).count();
+    }
+
+    @Override
+    public long availableBytes() {
+        return system.getHardware().getMemory().getAvailable();
+    }
+
+    @Override
+    public Optional<PortHolder> portHolder(int port) {
+        return system.getOperatingSystem().getInternetProtocolStats().getConnections().stream()
+                .filter(connection -> connection.getLocalPort() == port && connection.getForeignPort() == 0)
+                .filter(connection -> connection.getType().startsWith("tcp") && connection.getowningProcessId() > 0)
+                .findFirst()
+                .map(connection -> {
+                    var process = system.getOperatingSystem().getProcess(connection.getowningProcessId());
+                    return new PortHolder(connection.getowningProcessId(), process == null ? "" : process.getName());
+                });
+    }
+
+    private static SysctlOutput sysctl() {
+        try {
+            Process process = new ProcessBuilder(SYSCTL).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            if (!process.waitFor(SYSCTL_SECONDS, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+            }
+            return SysctlOutput.parse(text);
+        } catch (IOException _) {
+            return SysctlOutput.parse("");
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+            return SysctlOutput.parse("");
+        }
+    }
+}
