@@ -74,6 +74,12 @@ DBS_API uint64_t dbs_zeroed_bytes(void);
 /* Stops libllama-common's own logger, which llama_log_set does not reach and which quotes model output. */
 DBS_API void dbs_silence_common_log(void);
 
+/*
+ * As llama_log_set, but drops the lines that a thread logs while it is inside a call of this shim that handles content: grammars,
+ * samplers, tokens and templates are quoted there. Call it while no other thread is inside llama.cpp.
+ */
+DBS_API void dbs_log_set(ggml_log_callback callback, void * user_data);
+
 /* A ggml_log_callback that drops every line: what is installed before the JVM goes away. */
 DBS_API void dbs_log_discard(enum ggml_log_level level, const char * text, void * user_data);
 

@@ -1,0 +1,518 @@
+// Chat templates: messages to a prompt, with the grammar and the parser that belong to it.
+
+#include <algorithm>
+#include <chrono>
+#include <cctype>
+#include <climits>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "json-schema-to-grammar.h"
+#include "reasoning-budget.h"
+
+#include "guard.h"
+#include "request.h"
+#include "sampling.h"
+#include "vocab.h"
+
+namespace {
+
+std::string text_of(const dbs_slice & slice) {
+    return slice.size > 0 ? std::string(slice.data, slice.size) : std::string();
+}
+
+bool is_whole(const dbs_slice & slice) {
+    return slice.data != nullptr || slice.size == 0;
+}
+
+bool is_flag(int32_t value) {
+    return value == 0 || value == 1;
+}
+
+/** Parses JSON text into `out`; false when it is none. */
+bool read_json(const std::string & text, common_json & out) {
+    out = common_json::parse_no_throw(text);
+    return !out.is_discarded();
+}
+
+/** The template's answer to one greeting, with `enable_thinking` set to the given JSON or, where that is NULL, to nothing at all. */
+std::string render_greeting(const common_chat_template & tmpl, const bool * enable_thinking) {
+    jinja::context context(tmpl.source());
+    common_json    message = { { "role", "user" }, { "content", "Hello" } };
+    if (!tmpl.original_caps().supports_string_content) {
+        message["content"] = common_json::array({ common_json{ { "type", "text" }, { "text", "Hello" } } });
+    }
+    common_json input = {
+        { "messages", common_json::array({ message }) },
+        { "bos_token", tmpl.bos_token() },
+        { "eos_token", tmpl.eos_token() },
+        { "add_generation_prompt", true },
+    };
+    if (enable_thinking != nullptr) {
+        input["enable_thinking"] = *enable_thinking;
+    }
+    jinja::global_from_json(context, input, false);
+    jinja::runtime runtime(context);
+    return jinja::runtime::gather_string_parts(runtime.execute(tmpl.prog))->as_string().str();
+}
+
+/**
+ * Finds out what the template does where nobody sets `enable_thinking`. llama.cpp always sets it, to true unless told otherwise, which
+ * turns thinking on in templates whose own default is off. So the template is asked, by rendering it without the variable: mostly
+ * that equals one of the two values, and that value is used; where it is a third thing, a copy is kept in which the variable has been
+ * set to something undefined.
+ */
+void find_thinking_default(dbs_templates & templates, const llama_model * model) {
+    try {
+        const common_chat_template tmpl(templates.source, std::string(), std::string());
+        const bool                 on     = true;
+        const bool                 off    = false;
+        const std::string          unsaid = render_greeting(tmpl, nullptr);
+        if (unsaid == render_greeting(tmpl, &on)) {
+            return;
+        }
+        if (unsaid == render_greeting(tmpl, &off)) {
+            templates.thinks_by_default = false;
+            return;
+        }
+        if (llama_model_chat_template(model, "tool_use") == nullptr) {
+            templates.unset = common_chat_templates_init(model, "{% set enable_thinking = dbs_undefined %}" + templates.source);
+        }
+    } catch (...) {
+        templates.unset = nullptr; // a template that does not take a bare greeting: llama.cpp's own default
+    }
+}
+
+/** Reads `chat_template_kwargs`: each value as JSON text, and enable_thinking among them as the server takes it. */
+int32_t read_kwargs(const std::string & text, common_chat_templates_inputs & out) {
+    common_json kwargs;
+    if (!read_json(text, kwargs) || !kwargs.is_object()) {
+        return DBS_BAD_JSON;
+    }
+    for (const auto & item : kwargs.items()) {
+        out.chat_template_kwargs[item.key()] = item.value().dump();
+    }
+    if (kwargs.contains("enable_thinking")) {
+        const common_json & value = kwargs.at("enable_thinking");
+        if (value.is_boolean()) {
+            out.enable_thinking = value.get<bool>();
+        } else if (value.is_string()) {
+            return DBS_BAD_JSON;
+        }
+    }
+    return DBS_OK;
+}
+
+std::string date(int64_t seconds, const char * format) {
+    const std::time_t time = static_cast<std::time_t>(seconds);
+    std::tm           parts{};
+    char              text[64];
+    if (localtime_r(&time, &parts) == nullptr) {
+        return std::string();
+    }
+    return std::string(text, std::strftime(text, sizeof(text), format, &parts));
+}
+
+/** Why the template did not render: the schema or a tool's parameters when the converter refuses them, otherwise the template. */
+int32_t blame(const common_chat_templates_inputs & inputs) {
+    const auto converts = [](const std::string & schema) {
+        try {
+            json_schema_to_grammar(common_json::parse(schema));
+            return true;
+        } catch (...) {
+            return false;
+        }
+    };
+    if (!inputs.json_schema.empty() && !converts(inputs.json_schema)) {
+        return DBS_BAD_SCHEMA;
+    }
+    for (const common_chat_tool & tool : inputs.tools) {
+        if (!converts(tool.parameters)) {
+            return DBS_BAD_SCHEMA;
+        }
+    }
+    return DBS_BAD_TEMPLATE;
+}
+
+/** Fills `out` from `in`, checking each JSON text on its way. */
+int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in, common_chat_templates_inputs & out) {
+    common_json messages;
+    if (!read_json(text_of(in.messages), messages)) {
+        return DBS_BAD_JSON;
+    }
+    int32_t status = dbs::guarded(DBS_BAD_MESSAGES, [&]() -> int32_t {
+        out.messages = common_chat_msgs_parse_oaicompat(messages);
+        return out.messages.empty() ? DBS_BAD_MESSAGES : DBS_OK;
+    });
+    if (status != DBS_OK) {
+        return status;
+    }
+    if (in.tools.size > 0) {
+        common_json tools;
+        if (!read_json(text_of(in.tools), tools)) {
+            return DBS_BAD_JSON;
+        }
+        status = dbs::guarded(DBS_BAD_MESSAGES, [&]() -> int32_t {
+            out.tools = common_chat_tools_parse_oaicompat(tools);
+            return DBS_OK;
+        });
+        if (status != DBS_OK) {
+            return status;
+        }
+    }
+    if (in.json_schema.size > 0) {
+        common_json schema;
+        if (!read_json(text_of(in.json_schema), schema)) {
+            return DBS_BAD_JSON;
+        }
+        if (!schema.is_object()) {
+            return DBS_BAD_SCHEMA;
+        }
+        out.json_schema = schema.dump();
+    }
+    out.enable_thinking = in.enable_thinking == -1 ? templates.thinks_by_default : in.enable_thinking == 1;
+    if (in.kwargs.size > 0) {
+        status = read_kwargs(text_of(in.kwargs), out);
+        if (status != DBS_OK) {
+            return status;
+        }
+    }
+    out.tool_choice = in.tool_choice == DBS_TOOL_REQUIRED ? COMMON_CHAT_TOOL_CHOICE_REQUIRED
+                    : in.tool_choice == DBS_TOOL_NONE     ? COMMON_CHAT_TOOL_CHOICE_NONE
+                                                          : COMMON_CHAT_TOOL_CHOICE_AUTO;
+    out.grammar                = text_of(in.grammar);
+    out.parallel_tool_calls    = in.parallel_tool_calls == 1;
+    out.add_generation_prompt  = in.add_generation_prompt == 1 && in.continue_final_message == 0;
+    out.reasoning_format       = in.parse_reasoning == 1 ? COMMON_REASONING_FORMAT_DEEPSEEK : COMMON_REASONING_FORMAT_NONE;
+    out.continue_final_message = in.continue_final_message == 1 ? COMMON_CHAT_CONTINUATION_AUTO : COMMON_CHAT_CONTINUATION_NONE;
+    out.use_jinja              = true;
+    if (in.now_seconds > 0) {
+        out.now = std::chrono::system_clock::from_time_t(static_cast<std::time_t>(in.now_seconds));
+        // llama.cpp fills these two from the system's clock; a caller's own kwargs come before ours.
+        out.chat_template_kwargs.emplace("datetime", common_json(date(in.now_seconds, "%b %d %Y")).dump());
+        out.chat_template_kwargs.emplace("date_string", common_json(date(in.now_seconds, "%d %b %Y")).dump());
+    }
+    if (in.continue_final_message == 1 && (out.messages.back().role != "assistant" || !out.messages.back().tool_calls.empty())) {
+        return DBS_BAD_MESSAGES;
+    }
+    return DBS_OK;
+}
+
+/** A word that triggers a lazy grammar is a regular expression there. */
+std::string escaped(const std::string & word) {
+    std::string pattern;
+    for (const char c : word) {
+        if (std::string(".^$|()*+?[]{}\\/-").find(c) != std::string::npos) {
+            pattern += '\\';
+        }
+        pattern += c;
+    }
+    return pattern;
+}
+
+/** A pattern that must match all that came so far. */
+std::string anchored(const std::string & pattern) {
+    if (pattern.empty()) {
+        return "^$";
+    }
+    return (pattern.front() == '^' ? "" : "^") + pattern + (pattern.back() == '$' ? "" : "$");
+}
+
+/** The generation prompt's tokens, without the space that some tokenizers put before a leading special token. */
+std::vector<int32_t> generation_prompt_tokens(const dbs_chat & chat, const llama_vocab * vocab) {
+    const std::string & prompt = chat.params.generation_prompt;
+    if (prompt.empty()) {
+        return {};
+    }
+    std::vector<int32_t> tokens = dbs::tokens_of(vocab, prompt);
+    if (!tokens.empty()) {
+        const std::string piece = dbs::piece_of(vocab, tokens.front());
+        const auto        space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+        if (!piece.empty() && space(piece.front()) && !space(prompt.front())) {
+            tokens.erase(tokens.begin());
+        }
+    }
+    return tokens;
+}
+
+llama_sampler * lazy_rules(const dbs_chat & chat, const llama_vocab * vocab) {
+    std::vector<std::string>  patterns;
+    std::vector<llama_token>  tokens;
+    for (const common_grammar_trigger & trigger : chat.params.grammar_triggers) {
+        switch (trigger.type) {
+            case COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN:
+                tokens.push_back(trigger.token);
+                break;
+            case COMMON_GRAMMAR_TRIGGER_TYPE_WORD: {
+                // A word that is one token is watched for as a token: its text may also be produced letter by letter, as content.
+                const std::vector<int32_t> word = dbs::tokens_of(vocab, trigger.value);
+                if (word.size() == 1 && std::binary_search(chat.preserved.begin(), chat.preserved.end(), word.front())) {
+                    tokens.push_back(word.front());
+                } else {
+                    patterns.push_back(escaped(trigger.value));
+                }
+                break;
+            }
+            case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN:
+                patterns.push_back(trigger.value);
+                break;
+            case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN_FULL:
+                patterns.push_back(anchored(trigger.value));
+                break;
+        }
+    }
+    std::vector<const char *> texts;
+    for (const std::string & pattern : patterns) {
+        texts.push_back(pattern.c_str());
+    }
+    return llama_sampler_init_grammar_lazy_patterns(vocab, chat.grammar.c_str(), "root", texts.data(), texts.size(), tokens.data(), tokens.size());
+}
+
+/** Follows the thought's tags, so that a lazy grammar sleeps inside it; NULL when the format has none. */
+llama_sampler * thought_watch(const dbs_chat & chat, const llama_vocab * vocab) {
+    std::vector<std::vector<llama_token>> ends;
+    for (const std::string & tag : chat.params.thinking_end_tags) {
+        if (!tag.empty()) {
+            ends.push_back(dbs::tokens_of(vocab, tag));
+        }
+    }
+    if (chat.params.thinking_start_tag.empty() || ends.empty()) {
+        return nullptr;
+    }
+    llama_sampler * watch = common_reasoning_budget_init(vocab, { dbs::tokens_of(vocab, chat.params.thinking_start_tag) }, ends, ends.front(), INT_MAX);
+    for (const int32_t token : generation_prompt_tokens(chat, vocab)) {
+        llama_sampler_accept(watch, token);
+    }
+    return watch;
+}
+
+} // namespace
+
+// ---- text results
+
+void dbs_text_get(const dbs_text * text, dbs_slice * out) {
+    if (out == nullptr) {
+        return;
+    }
+    *out = text != nullptr ? dbs_slice{ text->text.data(), text->text.size() } : dbs_slice{ nullptr, 0 };
+}
+
+void dbs_text_free(dbs_text * text) {
+    delete text;
+}
+
+int32_t dbs_schema_to_grammar(const char * schema, size_t size, dbs_text ** out) {
+    if (schema == nullptr || out == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *out = nullptr;
+    const dbs::Quiet quiet;
+    return dbs::guarded(DBS_BAD_SCHEMA, [&]() -> int32_t {
+        common_json json;
+        if (!read_json(std::string(schema, size), json)) {
+            return DBS_BAD_JSON;
+        }
+        if (!json.is_object()) {
+            return DBS_BAD_SCHEMA;
+        }
+        auto text  = std::make_unique<dbs_text>();
+        text->text = json_schema_to_grammar(json);
+        *out       = text.release();
+        return DBS_OK;
+    });
+}
+
+// ---- templates
+
+int32_t dbs_templates_new(const struct llama_model * model, const char * source, size_t size, dbs_templates ** out) {
+    if (model == nullptr || out == nullptr || (source == nullptr && size > 0)) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *out = nullptr;
+    const dbs::Quiet quiet;
+    return dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
+        auto templates               = std::make_unique<dbs_templates>();
+        templates->vocab             = llama_model_get_vocab(model);
+        templates->templates         = common_chat_templates_init(model, size > 0 ? std::string(source, size) : std::string());
+        templates->source            = common_chat_templates_source(templates->templates.get());
+        templates->explicit_template = common_chat_templates_was_explicit(templates->templates.get());
+        templates->reads_thinking    = templates->source.find("enable_thinking") != std::string::npos;
+        if (templates->reads_thinking) {
+            find_thinking_default(*templates, model);
+        }
+        *out = templates.release();
+        return DBS_OK;
+    });
+}
+
+void dbs_templates_free(dbs_templates * templates) {
+    delete templates;
+}
+
+int32_t dbs_templates_caps(const dbs_templates * templates, dbs_template_caps * out) {
+    if (templates == nullptr || out == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
+        const auto caps = common_chat_templates_get_caps(templates->templates.get());
+        const auto has  = [&](const char * name) {
+            const auto found = caps.find(name);
+            return found != caps.end() && found->second ? 1 : 0;
+        };
+        out->explicit_template            = templates->explicit_template ? 1 : 0;
+        out->supports_tools               = has("supports_tools");
+        out->supports_tool_calls          = has("supports_tool_calls");
+        out->supports_system              = has("supports_system_role");
+        out->supports_parallel_tool_calls = has("supports_parallel_tool_calls");
+        out->supports_thinking            = templates->reads_thinking ? 1 : 0;
+        return DBS_OK;
+    });
+}
+
+int32_t dbs_templates_source(const dbs_templates * templates, dbs_slice * out) {
+    if (templates == nullptr || out == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *out = { templates->source.data(), templates->source.size() };
+    return DBS_OK;
+}
+
+// ---- one request
+
+int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs, dbs_chat ** out) {
+    if (templates == nullptr || inputs == nullptr || out == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *out = nullptr;
+    if (!is_whole(inputs->messages) || !is_whole(inputs->tools) || !is_whole(inputs->json_schema) || !is_whole(inputs->grammar) ||
+        !is_whole(inputs->kwargs) || inputs->tool_choice < DBS_TOOL_AUTO || inputs->tool_choice > DBS_TOOL_NONE ||
+        inputs->enable_thinking < -1 || inputs->enable_thinking > 1 || !is_flag(inputs->parallel_tool_calls) ||
+        !is_flag(inputs->add_generation_prompt) || !is_flag(inputs->parse_reasoning) || !is_flag(inputs->continue_final_message) ||
+        (inputs->grammar.size > 0 && inputs->json_schema.size > 0)) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    const dbs::Quiet quiet;
+    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
+        common_chat_templates_inputs in;
+        int32_t                      status = read_inputs(*templates, *inputs, in);
+        if (status != DBS_OK) {
+            return status;
+        }
+        if (!in.grammar.empty() && !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE) {
+            return DBS_INVALID_ARGUMENT; // two grammars for one answer
+        }
+        auto chat = std::make_unique<dbs_chat>();
+        status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
+            chat->params = common_chat_templates_apply(templates->templates.get(), in);
+            if (templates->unset != nullptr && inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0) {
+                // Parser and grammar allow for a thought; the prompt neither opens one nor rules it out.
+                common_chat_params unset       = common_chat_templates_apply(templates->unset.get(), in);
+                chat->params.prompt            = std::move(unset.prompt);
+                chat->params.generation_prompt = std::move(unset.generation_prompt);
+            }
+            return DBS_OK;
+        });
+        if (status != DBS_OK) {
+            return status == DBS_BAD_TEMPLATE ? blame(in) : status;
+        }
+        chat->reasoning          = in.reasoning_format;
+        chat->continues          = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE;
+        chat->grammar_is_callers = !in.grammar.empty();
+        chat->grammar            = chat->grammar_is_callers ? in.grammar : chat->params.grammar;
+        if (chat->grammar_is_callers) {
+            chat->params.grammar_lazy = false;
+        } else if (chat->params.grammar_lazy && chat->params.grammar_triggers.empty()) {
+            chat->grammar.clear(); // it could never begin
+        }
+        for (const std::string & text : chat->params.preserved_tokens) {
+            const std::vector<int32_t> tokens = dbs::tokens_of(templates->vocab, text);
+            if (tokens.size() == 1) {
+                chat->preserved.push_back(tokens.front());
+            }
+        }
+        std::sort(chat->preserved.begin(), chat->preserved.end());
+        *out = chat.release();
+        return DBS_OK;
+    });
+}
+
+void dbs_chat_free(dbs_chat * chat) {
+    delete chat;
+}
+
+void dbs_chat_get_info(const dbs_chat * chat, dbs_chat_info * out) {
+    if (chat == nullptr || out == nullptr) {
+        return;
+    }
+    *out                   = {};
+    out->format            = static_cast<int32_t>(chat->params.format);
+    out->has_grammar       = chat->grammar.empty() ? 0 : 1;
+    out->grammar_lazy      = !chat->grammar.empty() && chat->params.grammar_lazy ? 1 : 0;
+    out->supports_thinking = chat->params.supports_thinking ? 1 : 0;
+    out->n_stops           = static_cast<int32_t>(chat->params.additional_stops.size());
+}
+
+void dbs_chat_prompt(const dbs_chat * chat, dbs_slice * out) {
+    if (out == nullptr) {
+        return;
+    }
+    *out = chat != nullptr ? dbs_slice{ chat->params.prompt.data(), chat->params.prompt.size() } : dbs_slice{ nullptr, 0 };
+}
+
+int32_t dbs_chat_stop(const dbs_chat * chat, int32_t index, dbs_slice * out) {
+    if (chat == nullptr || out == nullptr || index < 0 || static_cast<size_t>(index) >= chat->params.additional_stops.size()) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    const std::string & stop = chat->params.additional_stops[static_cast<size_t>(index)];
+    *out                     = { stop.data(), stop.size() };
+    return DBS_OK;
+}
+
+int32_t dbs_chat_tokenize(const dbs_chat * chat, const struct llama_vocab * vocab, int32_t * tokens, int32_t max_tokens, int32_t * n_tokens) {
+    if (chat == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    // Where the vocabulary adds BOS, the renderer has already taken it off the text.
+    return dbs::tokenize(vocab, chat->params.prompt.data(), chat->params.prompt.size(), tokens, max_tokens, true, true, n_tokens);
+}
+
+int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab, dbs_grammar ** out) {
+    if (chat == nullptr || vocab == nullptr || out == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *out = nullptr;
+    if (chat->grammar.empty()) {
+        return DBS_OK;
+    }
+    const dbs::Quiet quiet;
+    return dbs::guarded(DBS_BAD_GRAMMAR, [&]() -> int32_t {
+        if (chat->grammar.find('\0') != std::string::npos) {
+            return DBS_BAD_GRAMMAR;
+        }
+        auto grammar   = std::make_unique<dbs_grammar>();
+        grammar->lazy  = chat->params.grammar_lazy;
+        grammar->rules = grammar->lazy ? lazy_rules(*chat, vocab) : llama_sampler_init_grammar(vocab, chat->grammar.c_str(), "root");
+        if (grammar->rules == nullptr) {
+            return DBS_BAD_GRAMMAR;
+        }
+        if (grammar->lazy) {
+            grammar->thinking = thought_watch(*chat, vocab);
+        } else if (!chat->grammar_is_callers) {
+            // The format's grammar describes the whole turn, of which the template has already written the beginning.
+            for (const int32_t token : generation_prompt_tokens(*chat, vocab)) {
+                if (llama_vocab_is_eog(vocab, token)) {
+                    return DBS_BAD_GRAMMAR; // llama.cpp aborts on one that comes too early
+                }
+                llama_sampler_accept(grammar->rules, token);
+            }
+        }
+        *out = grammar.release();
+        return DBS_OK;
+    });
+}
+
+int32_t dbs_chat_preserves(const dbs_chat * chat, const struct llama_vocab *, int32_t token) {
+    return chat != nullptr && std::binary_search(chat->preserved.begin(), chat->preserved.end(), token) ? 1 : 0;
+}

@@ -1,0 +1,33 @@
+// What the halves of the chat code share: one rendered request, and JSON text from a caller.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chat.h"
+
+#include "darkbloom_shim.h"
+
+struct dbs_templates {
+    common_chat_templates_ptr templates;
+    common_chat_templates_ptr unset; // the same with enable_thinking undefined; NULL unless that differs from both its values
+    const llama_vocab *       vocab = nullptr;
+    std::string               source;
+    bool                      explicit_template = false;
+    bool                      reads_thinking    = false; // the text names enable_thinking
+    bool                      thinks_by_default = true;  // the value that does what the template does where nobody sets one
+};
+
+struct dbs_chat {
+    common_chat_params      params;
+    std::string             grammar;                   // the template's, or the caller's
+    bool                    grammar_is_callers = false; // a caller's grammar begins with the answer, not with the generation prompt
+    common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
+    bool                    continues          = false;
+    std::vector<int32_t>    preserved; // sorted
+};
+
+struct dbs_text {
+    std::string text;
+};
