@@ -1,17 +1,12 @@
 package dev.darkbloom.agent.models;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.AtomicFile;
 import dev.darkbloom.agent.base.ErrorCode;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -32,10 +27,10 @@ public final class EmbeddedDemo {
     /**
      * Returns the demo model as a file below {@code cache}, which it writes unless a right one is there.
      *
-     * <p>The file appears whole or not at all (temporary file, {@code fsync}, rename) and belongs to its owner alone; two processes may do
-     * this at once. A file whose digest differs is replaced.
+     * <p>The file appears whole or not at all and belongs to its owner alone; two processes may do this at once. A file whose digest differs
+     * is replaced.
      *
-     * @param cache a folder of our own, made with mode 0700 if it is missing
+     * @param cache a folder of our own, made if it is missing; afterwards its mode is 0700
      * @throws AgentException {@code INTERNAL} when the folder cannot be written or the embedded model is damaged
      */
     public static Path extract(Path cache) {
@@ -45,8 +40,8 @@ public final class EmbeddedDemo {
                 return target;
             }
             byte[] model = resource();
-            Files.createDirectories(cache, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-            write(model, cache, target);
+            AtomicFile.createDirectory(cache);
+            AtomicFile.write(target, model);
             return target;
         } catch (IOException e) {
             throw new AgentException(ErrorCode.INTERNAL, "the demo model cannot be written to " + target, e);
@@ -54,7 +49,7 @@ public final class EmbeddedDemo {
     }
 
     private static boolean isRight(Path file) throws IOException {
-        return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) && sha256(Files.readAllBytes(file)).equals(SHA256);
+        return Files.isRegularFile(file) && sha256(Files.readAllBytes(file)).equals(SHA256);
     }
 
     private static byte[] resource() throws IOException {
@@ -68,23 +63,6 @@ public final class EmbeddedDemo {
                 throw new AgentException(ErrorCode.INTERNAL, "the demo model in the program has SHA-256 " + digest + ", not " + SHA256);
             }
             return model;
-        }
-    }
-
-    private static void write(byte[] model, Path cache, Path target) throws IOException {
-        // createTempFile makes the file with mode 0600.
-        Path temporary = Files.createTempFile(cache, "." + ID, ".part");
-        try {
-            try (var channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
-                var bytes = ByteBuffer.wrap(model);
-                while (bytes.hasRemaining()) {
-                    channel.write(bytes);
-                }
-                channel.force(true);
-            }
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(temporary);
         }
     }
 

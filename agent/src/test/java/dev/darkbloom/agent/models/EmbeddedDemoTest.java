@@ -52,15 +52,4 @@ class EmbeddedDemoTest {
 
         assertThat(Files.readAllBytes(demo)).isEqualTo(right);
     }
-
-    @Test
-    void aLinkInPlaceOfTheFileIsReplacedAndItsTargetUntouched() throws IOException {
-        Path elsewhere = Files.writeString(folder.resolve("elsewhere"), "mine");
-        Files.createSymbolicLink(folder.resolve(EmbeddedDemo.FILE_NAME), elsewhere);
-
-        Path demo = EmbeddedDemo.extract(folder);
-
-        assertThat(Files.isSymbolicLink(demo)).isFalse();
-        assertThat(elsewhere).hasContent("mine");
-    }
 }
