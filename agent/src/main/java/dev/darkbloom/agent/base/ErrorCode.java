@@ -23,6 +23,7 @@ public enum ErrorCode {
     METHOD_NOT_ALLOWED(Kind.REQUEST, 405, "method_not_allowed", "use the method that the path takes"),
     REQUEST_TIMEOUT(Kind.REQUEST, 408, "request_timeout", "send the request faster"),
     PAYLOAD_TOO_LARGE(Kind.REQUEST, 413, "payload_too_large", "send a smaller body"),
+    HEADERS_TOO_LARGE(Kind.REQUEST, 431, "headers_too_large", "send fewer or shorter headers"),
     CANCELLED(Kind.REQUEST, 499, "cancelled", "nothing: the caller went away or cancelled"),
 
     QUEUE_FULL(Kind.CAPACITY, 503, "capacity", "try again later"),

@@ -1,0 +1,122 @@
+package dev.darkbloom.agent.api;
+
+import dev.darkbloom.agent.chat.Endpoint;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Every path that is answered, with its method, who may ask and how much may be sent. Any other path is a 404. */
+enum Route {
+    ROOT(Kind.OPEN, "/"),
+    HEALTH(Kind.OPEN, "/health", "/v1/health"),
+    MODELS(Kind.PAGE, "/v1/models", "/models"),
+    /** One model; its id is the rest of the path and may hold dots and slashes. */
+    MODEL(Kind.PAGE, "/v1/models/{id}", "/models/{id}"),
+    PROPS(Kind.PAGE, "/props"),
+    METRICS(Kind.PAGE, "/metrics"),
+    CHAT_COMPLETIONS(Endpoint.CHAT_COMPLETIONS, Bytes.CHAT_BODY, "/v1/chat/completions", "/chat/completions"),
+    COMPLETIONS(Endpoint.COMPLETIONS, Bytes.BODY, "/v1/completions", "/completions", "/completion"),
+    EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
+    TOKENIZE(Endpoint.TOKENIZE, Bytes.BODY, "/tokenize"),
+    DETOKENIZE(Endpoint.DETOKENIZE, Bytes.BODY, "/detokenize"),
+    APPLY_TEMPLATE(Endpoint.APPLY_TEMPLATE, Bytes.BODY, "/apply-template");
+
+    private static final String ID = "/{id}";
+    private static final Map<String, Route> EXACT = new HashMap<>();
+    private static final Map<String, Route> PREFIXES = new HashMap<>();
+
+    static {
+        for (Route route : values()) {
+            for (String path : route.paths) {
+                if (path.endsWith(ID)) {
+                    PREFIXES.put(path.substring(0, path.length() - ID.length() + 1), route);
+                } else {
+                    EXACT.put(path, route);
+                }
+            }
+        }
+    }
+
+    private final Kind kind;
+    private final Optional<Endpoint> endpoint;
+    private final int bodyCap;
+    private final List<String> paths;
+
+    Route(Kind kind, String... paths) {
+        this(kind, Optional.empty(), 0, paths);
+    }
+
+    Route(Endpoint endpoint, int bodyCap, String... paths) {
+        this(Kind.REQUEST, Optional.of(endpoint), bodyCap, paths);
+    }
+
+    Route(Kind kind, Optional<Endpoint> endpoint, int bodyCap, String... paths) {
+        this.kind = kind;
+        this.endpoint = endpoint;
+        this.bodyCap = bodyCap;
+        this.paths = List.of(paths);
+    }
+
+    /** How a route is asked. */
+    enum Kind {
+        /** GET, without a key. */
+        OPEN,
+        /** GET, with the key. */
+        PAGE,
+        /** POST of a body to {@code chat}, with the key. */
+        REQUEST
+    }
+
+    /** Caps of request bodies. A chat's may carry images; {@code spec/direct-mode-api.md}, A5. */
+    private static final class Bytes {
+        static final int BODY = 2 << 20;
+        static final int CHAT_BODY = 32 << 20;
+    }
+
+    /** A route and the part of the path that names a thing; empty where the route has none. */
+    record Match(Route route, String id) {}
+
+    /** Returns the route of a decoded path, without its query. */
+    static Optional<Match> find(String path) {
+        Route exact = EXACT.get(path);
+        if (exact != null) {
+            return Optional.of(new Match(exact, ""));
+        }
+        for (var prefix : PREFIXES.entrySet()) {
+            if (path.startsWith(prefix.getKey()) && path.length() > prefix.getKey().length()) {
+                return Optional.of(new Match(prefix.getValue(), path.substring(prefix.getKey().length())));
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Returns whether it is answered without a key and to any origin. */
+    boolean isOpen() {
+        return kind == Kind.OPEN;
+    }
+
+    /** Returns what {@code chat} calls it; empty for pages. */
+    Optional<Endpoint> endpoint() {
+        return endpoint;
+    }
+
+    /** Returns the largest body in bytes; pages take none. */
+    int bodyCap() {
+        return bodyCap;
+    }
+
+    /** Returns the value of {@code Allow}. */
+    String allow() {
+        return kind == Kind.REQUEST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+    }
+
+    boolean takes(String method) {
+        return kind == Kind.REQUEST ? method.equals("POST") : method.equals("GET") || method.equals("HEAD");
+    }
+
+    /** Returns the path that stands for it in metrics and logs. */
+    String label() {
+        return paths.getFirst();
+    }
+}
