@@ -35,7 +35,9 @@ final class LlamaContext implements TokenDecoder {
         this.arena = arena;
         this.model = model;
         this.handle = handle;
-        this.memory = llama_h.llama_get_memory(handle);
+        // Bound to the arena like every pointer that upstream hands out: a raw one would still be usable after the end.
+        MemorySegment raw = llama_h.llama_get_memory(handle);
+        this.memory = raw.address() == 0 ? raw : raw.reinterpret(0, arena, null);
         this.memoryKind = memory.address() == 0 ? ModelRuntime.MemoryKind.NONE : model.facts().memoryKind();
         // Read back: the request may have been adjusted (llama.h). With one buffer for all, n_ctx_seq is the whole context.
         this.contextTokensPerSequence = Math.min(spec.contextTokensPerSequence(), llama_h.llama_n_ctx_seq(handle));

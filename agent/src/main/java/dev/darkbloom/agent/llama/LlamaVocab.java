@@ -16,8 +16,9 @@ final class LlamaVocab implements Tokenizer {
     private final MemorySegment handle;
     private final LlamaPieces pieces;
 
-    LlamaVocab(MemorySegment handle, Arena modelArena) {
-        this.handle = handle;
+    /** Views {@code raw}, which lives as long as the model; {@code modelArena} ends before it. */
+    LlamaVocab(MemorySegment raw, Arena modelArena) {
+        this.handle = raw.reinterpret(0, modelArena, null);
         this.pieces = LlamaPieces.open(handle, modelArena);
     }
 
