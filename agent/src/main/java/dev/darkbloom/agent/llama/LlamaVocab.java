@@ -1,6 +1,5 @@
 package dev.darkbloom.agent.llama;
 
-import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.bindings.dbs_slice;
 import dev.darkbloom.agent.bindings.llama_h;
@@ -10,9 +9,6 @@ import java.lang.foreign.ValueLayout;
 
 /** A model's vocabulary. Borrows the model; any thread ({@code llama.h}: the tokenization functions are thread-safe). */
 final class LlamaVocab implements Tokenizer {
-    /** Deepest nesting of a grammar's groups; upstream's parser recurses and a 1 MiB stack ends near 5,000. */
-    static final int MAX_GRAMMAR_DEPTH = 200;
-
     private final MemorySegment handle;
     private final LlamaPieces pieces;
 
@@ -61,11 +57,11 @@ final class LlamaVocab implements Tokenizer {
 
     @Override
     public Grammar compileGrammar(MemorySegment gbnf) {
-        checkGrammarDepth(gbnf);
         return compile(gbnf);
     }
 
     private Grammar compile(MemorySegment gbnf) {
+        GrammarText.check(gbnf);
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
             Shim.check(llama_h.dbs_grammar_new(handle, gbnf, gbnf.byteSize(), out), "grammar", ErrorCode.INVALID_GRAMMAR);
@@ -85,34 +81,6 @@ final class LlamaVocab implements Tokenizer {
                 return compile(Shim.view(slice, scratch));
             } finally {
                 llama_h.dbs_text_free(text);
-            }
-        }
-    }
-
-    /** Refuses grammars whose groups nest deeper than {@link #MAX_GRAMMAR_DEPTH}; brackets in literals, classes and comments do not count. */
-    static void checkGrammarDepth(MemorySegment gbnf) {
-        int depth = 0;
-        byte closing = 0; // the byte that ends the literal, class or comment we are in
-        for (long i = 0; i < gbnf.byteSize(); i++) {
-            byte b = gbnf.get(ValueLayout.JAVA_BYTE, i);
-            if (closing != 0) {
-                if (b == '\\' && closing != '\n') {
-                    i++;
-                } else if (b == closing) {
-                    closing = 0;
-                }
-                continue;
-            }
-            switch (b) {
-                case '"' -> closing = '"';
-                case '[' -> closing = ']';
-                case '#' -> closing = '\n';
-                case '(' -> depth++;
-                case ')' -> depth--;
-                default -> { }
-            }
-            if (depth > MAX_GRAMMAR_DEPTH) {
-                throw new AgentException(ErrorCode.INVALID_GRAMMAR, "the grammar's groups nest deeper than " + MAX_GRAMMAR_DEPTH);
             }
         }
     }

@@ -47,6 +47,9 @@ public record ModelSpec(
         if (ubatchTokens < 1 || batchTokens < ubatchTokens) {
             throw new IllegalArgumentException("batch of " + batchTokens + " tokens, ubatch of " + ubatchTokens);
         }
+        if (embedding && batchTokens != ubatchTokens) { // attention without a mask needs a whole batch at once; upstream aborts otherwise
+            throw new IllegalArgumentException("an embedding model's batch and ubatch are equal, not " + batchTokens + " and " + ubatchTokens);
+        }
     }
 
     /** Returns the tokens of the whole context, all sequences together. */
