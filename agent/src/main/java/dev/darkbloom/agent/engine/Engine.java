@@ -1,0 +1,261 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.llama.ModelOpener;
+import dev.darkbloom.agent.llama.ModelSpec;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The front door: models by name, loaded when they are first asked for, held while a request needs them. Any thread.
+ *
+ * <p>A model stays loaded until its room is needed or it is unloaded. The threads that ask wait here; the work is done on {@code
+ * model-loader}, and answers are written by each model's {@link EngineLoop}.
+ */
+public final class Engine implements ModelPool, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Engine.class);
+    /** How long closing waits for leases whose requests have all ended. */
+    private static final long LEASE_WAIT_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private final EngineSettings settings;
+    private final NanoClock clock;
+    private final ModelTable table;
+    private final ModelLoader loader;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private Engine(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock) {
+        this.settings = settings;
+        this.clock = clock;
+        table = new ModelTable(settings, clock);
+        loader = new ModelLoader(settings, opener, ledger, clock, table);
+    }
+
+    /** Returns an engine without models. It borrows {@code opener} and {@code ledger} until it is closed. */
+    public static Engine open(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock) {
+        return new Engine(settings, opener, ledger, clock);
+    }
+
+    /**
+     * Makes a model known; nothing is loaded yet.
+     *
+     * @param mayShrinkContext whether the context and the slots of {@code spec} may be made smaller to fit the memory there is; false when a
+     *     person asked for just these
+     * @throws IllegalArgumentException when the id is taken
+     */
+    public void register(ModelSpec spec, boolean mayShrinkContext) {
+        table.register(spec, mayShrinkContext);
+    }
+
+    /**
+     * Loads a model and waits until it serves; progress is seen in {@link #models}. Does nothing when it is loaded already.
+     *
+     * @throws AgentException the load's own error, {@code UNKNOWN_MODEL}, {@code DRAINING}
+     * @throws InterruptedException when the calling thread is interrupted; the load goes on
+     */
+    public void load(String modelId) throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            ModelEntry entry = table.entry(modelId);
+            entry.retryAtNanos = clock.nanoTime(); // the pause after a failure is for requests, not for a person who asks by name
+            AgentException failure = awaitReady(entry);
+            if (failure != null) {
+                throw new AgentException(failure.code(), failure.getMessage(), failure);
+            }
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    @Override
+    public ModelLease acquire(String modelId) throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            ModelEntry entry = table.entry(modelId);
+            AgentException failure = awaitReady(entry);
+            if (failure != null) {
+                throw failure.code() == ErrorCode.OUT_OF_MEMORY
+                        ? new AgentException(ErrorCode.OUT_OF_MEMORY, failure.getMessage(), failure)
+                        : new AgentException(ErrorCode.MODEL_UNAVAILABLE,
+                                "model " + modelId + " could not be loaded: " + failure.getMessage(), failure);
+            }
+            return new EngineLease(table.hold(entry.loaded), table::release);
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    /**
+     * Waits until a model serves, starting its load if need be. The lock is held, and given up while waiting.
+     *
+     * @return null when it serves, otherwise why it does not
+     */
+    private AgentException awaitReady(ModelEntry entry) throws InterruptedException {
+        long awaited = -1;
+        while (true) {
+            if (table.isDraining()) {
+                throw ModelTable.stopping();
+            }
+            switch (entry.state) {
+                case READY -> {
+                    return null;
+                }
+                case LOADING -> awaited = entry.loads;
+                case UNLOADED -> awaited = startLoad(entry);
+                case FAILED -> {
+                    if (awaited == entry.loads || entry.retryAtNanos - clock.nanoTime() > 0) {
+                        return entry.failure;
+                    }
+                    awaited = startLoad(entry);
+                }
+                case DRAINING -> {
+                    if (!entry.evicted) {
+                        throw new AgentException(ErrorCode.DRAINING, "model " + entry.spec.id() + " is being unloaded");
+                    }
+                }
+            }
+            table.changed.await();
+        }
+    }
+
+    private long startLoad(ModelEntry entry) {
+        entry.loads++;
+        entry.loadProgress = 0;
+        table.enter(entry, ModelState.LOADING);
+        loader.load(entry);
+        return entry.loads;
+    }
+
+    /**
+     * Unloads a model once the leases on it are closed, and waits until it is gone. Requests that still run after
+     * {@link EngineSettings#unloadGrace} are ended with {@code DRAINING}. Does nothing when it is not loaded.
+     *
+     * @throws AgentException {@code UNKNOWN_MODEL}
+     * @throws InterruptedException when the calling thread is interrupted; the unload goes on
+     */
+    public void unload(String modelId) throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            ModelEntry entry = table.entry(modelId);
+            while (entry.state == ModelState.LOADING) {
+                table.changed.await();
+            }
+            LoadedModel model = entry.loaded;
+            if (model == null) {
+                table.enter(entry, ModelState.UNLOADED);
+                return;
+            }
+            entry.evicted = false;
+            table.enter(entry, ModelState.DRAINING);
+            table.retire(model, () -> loader.unload(model));
+            if (!awaitUntil(_ -> entry.loaded != model, settings.unloadGrace())) {
+                model.endRequests(new AgentException(ErrorCode.DRAINING, "model " + modelId + " was unloaded"));
+                while (entry.loaded == model) {
+                    table.changed.await();
+                }
+            }
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    @Override
+    public List<ModelStatus> models() {
+        return table.statuses();
+    }
+
+    /**
+     * Takes nothing new from now on and waits until every request has ended; those that still run when {@code patience} is over are ended
+     * with {@code DRAINING}. Models stay loaded until {@link #close}.
+     *
+     * @throws InterruptedException when the calling thread is interrupted; nothing new is taken all the same
+     */
+    public void drain(Duration patience) throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            table.startDraining();
+            Predicate<LoadedModel> busy = model -> !model.loop.admission.isEmpty();
+            if (!awaitUntil(models -> models.stream().noneMatch(busy), patience)) {
+                endAllRequests();
+                while (table.inMemory().stream().anyMatch(busy)) {
+                    table.changed.await();
+                }
+            }
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    /** Waits, with the lock given up meanwhile, until something holds of the models in memory; false when it does not in time. */
+    private boolean awaitUntil(Predicate<List<LoadedModel>> condition, Duration patience) throws InterruptedException {
+        long left = patience.toNanos();
+        while (!condition.test(table.inMemory())) {
+            if (left <= 0) {
+                return false;
+            }
+            left = table.changed.awaitNanos(left);
+        }
+        return true;
+    }
+
+    private void endAllRequests() {
+        for (LoadedModel model : table.inMemory()) {
+            model.endRequests(new AgentException(ErrorCode.DRAINING, "the agent stopped before the answer was finished"));
+        }
+    }
+
+    /**
+     * Drains for {@link EngineSettings#unloadGrace}, then unloads every model, the latest loaded first. A second call does nothing. Leases
+     * should be closed by then; those that are not are waited for a few seconds and are of no use afterwards. An interrupt makes it stop
+     * waiting, not stop closing.
+     */
+    @Override
+    public void close() {
+        if (!closed.compareAndSet(false, true)) {
+            return;
+        }
+        loader.stopLoading();
+        boolean interrupted = false;
+        try {
+            drain(settings.unloadGrace());
+            awaitLeases();
+        } catch (InterruptedException e) {
+            interrupted = true;
+        }
+        for (LoadedModel model : latestFirst()) {
+            loader.unload(model);
+        }
+        loader.close();
+        for (LoadedModel model : latestFirst()) {
+            model.close(ModelTable.stopping()); // one whose load ended while its unload could not be asked for any more
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void awaitLeases() throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            if (!awaitUntil(models -> models.stream().allMatch(model -> model.leases == 0), Duration.ofNanos(LEASE_WAIT_NANOS))) {
+                log.warn("closing models that somebody still holds");
+            }
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    private List<LoadedModel> latestFirst() {
+        table.lock.lock();
+        try {
+            return table.inMemory().reversed();
+        } finally {
+            table.lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.engine.Generation.Outcome;
+import dev.darkbloom.agent.llama.ChatTemplate;
+import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
+import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.llama.Tokenizer;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+
+/** A hold on a {@link LoadedModel}, and the checks that a request passes before it reaches the model's loop. */
+final class EngineLease implements ModelLease {
+    private final LoadedModel model;
+    private final Consumer<LoadedModel> giveBack;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    EngineLease(LoadedModel model, Consumer<LoadedModel> giveBack) {
+        this.model = model;
+        this.giveBack = giveBack;
+    }
+
+    @Override
+    public ModelSpec spec() {
+        return model.runtime.spec();
+    }
+
+    @Override
+    public ModelFacts facts() {
+        return model.facts;
+    }
+
+    @Override
+    public Tokenizer tokenizer() {
+        checkOpen();
+        return model.runtime.tokenizer();
+    }
+
+    @Override
+    public ChatTemplate chatTemplate() {
+        checkOpen();
+        return model.runtime.chatTemplate();
+    }
+
+    @Override
+    public int contextTokens() {
+        return model.dimensions.contextTokens();
+    }
+
+    @Override
+    public Generation submit(GenerationRequest request) {
+        Grammar grammar = request.grammar();
+        try {
+            EngineGeneration generation = admit(request);
+            model.loop.mailbox.put(generation);
+            return generation;
+        } catch (Throwable t) {
+            if (grammar != null) {
+                grammar.close();
+            }
+            throw t;
+        }
+    }
+
+    private EngineGeneration admit(GenerationRequest request) {
+        checkOpen();
+        model.loop.checkReadable(request.prompt());
+        if (spec().embedding()) {
+            throw refuse(ErrorCode.INVALID_REQUEST, "model " + spec().id() + " computes embeddings and writes no text");
+        }
+        int room = contextTokens() - request.promptTokens();
+        if (room < 1) {
+            throw refuse(ErrorCode.CONTEXT_TOO_LONG, "prompt is " + request.promptTokens() + " tokens; this model's context holds "
+                    + contextTokens());
+        }
+        enter();
+        return new EngineGeneration(request, Math.min(request.maxTokens(), room), model.loop.mailbox, model.loop.mailbox.nanoTime());
+    }
+
+    @Override
+    public void embed(MemorySegment tokens, MemorySegment target) throws InterruptedException {
+        checkOpen();
+        model.loop.checkReadable(tokens);
+        model.loop.checkReadable(target);
+        long count = tokens.byteSize() / Integer.BYTES;
+        if (count < 1 || target.byteSize() < (long) Float.BYTES * model.facts.embeddingSize()) {
+            throw new IllegalArgumentException(count + " tokens into " + target.byteSize() + " bytes");
+        }
+        if (!spec().embedding()) {
+            throw refuse(ErrorCode.EMBEDDINGS_NOT_CONFIGURED, "model " + spec().id() + " writes text and computes no embeddings");
+        }
+        int longest = model.dimensions.longestInput();
+        if (count > longest) {
+            throw refuse(ErrorCode.CONTEXT_TOO_LONG, "input is " + count + " tokens; this model embeds at most " + longest);
+        }
+        enter();
+        var job = new EmbeddingJob(tokens, target, model.loop.mailbox, model.loop.mailbox.nanoTime());
+        model.loop.mailbox.put(job);
+        job.awaitEnd();
+        switch (job.ending()) {
+            case Outcome.Finished _ -> { }
+            case Outcome.Failed(var error) -> throw error;
+        }
+    }
+
+    private void enter() {
+        switch (model.loop.admission.enter()) {
+            case ENTERED -> { }
+            case FULL -> throw refuse(ErrorCode.QUEUE_FULL, "model " + spec().id() + " has " + model.dimensions.slots()
+                    + " requests running and " + (model.loop.admission.limit() - model.dimensions.slots()) + " waiting; it takes no more");
+            case CLOSED -> throw refuse(model.loop.admission.closedBecause());
+        }
+    }
+
+    private AgentException refuse(ErrorCode code, String message) {
+        return refuse(new AgentException(code, message));
+    }
+
+    private AgentException refuse(AgentException error) {
+        model.loop.counters.refused.incrementAndGet();
+        return error;
+    }
+
+    private void checkOpen() {
+        if (closed.get()) {
+            throw new IllegalStateException("the lease on " + spec().id() + " is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            giveBack.accept(model);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "ModelLease[" + spec().id() + "]";
+    }
+}

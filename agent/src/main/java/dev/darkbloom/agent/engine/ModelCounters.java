@@ -1,0 +1,55 @@
+package dev.darkbloom.agent.engine;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * One model's numbers since its load. Written by the model's loop alone, but for {@link #refused}; read by anyone, each number exact, all of
+ * them together not of one moment.
+ */
+final class ModelCounters {
+    /** A number with one writer: cheaper than an atomic increment, and readers never see it torn. */
+    static final class Counter {
+        private final AtomicLong value = new AtomicLong();
+
+        void add(long more) {
+            value.setRelease(value.getPlain() + more);
+        }
+
+        void set(long now) {
+            value.setRelease(now);
+        }
+
+        long read() {
+            return value.getAcquire();
+        }
+    }
+
+    final Counter busySlots = new Counter();
+    final Counter usedTokens = new Counter();
+    final Counter promptTokens = new Counter();
+    final Counter cachedTokens = new Counter();
+    final Counter generatedTokens = new Counter();
+    final Counter steps = new Counter();
+    final Counter finished = new Counter();
+    final Counter failed = new Counter();
+    final Counter cancelled = new Counter();
+    final Counter rebuilds = new Counter();
+    /** Tokens per second × 1000. */
+    final Counter prefillMilliRate = new Counter();
+    /** Tokens per second × 1000. */
+    final Counter decodeMilliRate = new Counter();
+    /** Written by the threads that ask. */
+    final AtomicLong refused = new AtomicLong();
+
+    /** Counts an ended request. */
+    void countEnd(Generation.Outcome outcome) {
+        Counter counter = switch (outcome) {
+            case Generation.Outcome.Finished(var reason) -> switch (reason) {
+                case STOP, LENGTH -> finished;
+                case CANCELLED -> cancelled;
+            };
+            case Generation.Outcome.Failed _ -> failed;
+        };
+        counter.add(1);
+    }
+}

@@ -1,0 +1,52 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.llama.ModelSpec;
+import java.util.Optional;
+
+/** One registered model and where it stands. Everything that changes is guarded by {@link ModelTable}'s lock, but for {@link #loadProgress}. */
+final class ModelEntry {
+    final ModelSpec spec;
+    final boolean mayShrinkContext;
+
+    ModelState state = ModelState.UNLOADED;
+    /** The model in memory; null unless it is ready or being unloaded. */
+    LoadedModel loaded;
+    /** Counts loads, so that a thread that waited for one knows whether it was that one that failed. */
+    long loads;
+    /** Why the last load failed; null when it did not. */
+    AgentException failure;
+    /** What {@code status} shows, the last rebuild of a context included; null when there is nothing. */
+    String lastError;
+    int failuresInARow;
+    long retryAtNanos;
+    /** Whether the model is on its way out only because another one needs its room; who asks for it then waits instead of being refused. */
+    boolean evicted;
+    /** 0 to 1; written by {@code model-loader}. */
+    volatile double loadProgress;
+
+    ModelEntry(ModelSpec spec, boolean mayShrinkContext) {
+        this.spec = spec;
+        this.mayShrinkContext = mayShrinkContext;
+    }
+
+    /** Returns whether the model serves and nobody holds it. */
+    boolean isIdle() {
+        return state == ModelState.READY && loaded.leases == 0;
+    }
+
+    ModelStatus status(int queueLimit) {
+        if (loaded == null) {
+            return new ModelStatus(spec.id(), state, state == ModelState.LOADING ? loadProgress : 0, Optional.ofNullable(lastError), spec.slots(), 0,
+                    0, queueLimit, spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        }
+        ModelCounters counters = loaded.loop.counters;
+        int busy = (int) counters.busySlots.read();
+        int waiting = Math.max(0, loaded.loop.admission.taken() - busy);
+        return new ModelStatus(spec.id(), state, 1, Optional.ofNullable(lastError), loaded.dimensions.slots(), busy, waiting, queueLimit,
+                loaded.dimensions.contextTokens(), counters.usedTokens.read(), counters.promptTokens.read(), counters.cachedTokens.read(),
+                counters.generatedTokens.read(), counters.steps.read(), counters.finished.read(), counters.failed.read(),
+                counters.cancelled.read(), counters.refused.get(), counters.prefillMilliRate.read() / 1000.0,
+                counters.decodeMilliRate.read() / 1000.0, loaded.reservation.need().totalBytes());
+    }
+}

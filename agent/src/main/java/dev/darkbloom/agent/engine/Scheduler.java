@@ -1,0 +1,387 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.Confined;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.engine.Generation.FinishReason;
+import dev.darkbloom.agent.engine.Generation.Outcome;
+import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.TokenDecoder;
+import dev.darkbloom.agent.llama.TokenSampler;
+import dev.darkbloom.agent.llama.Tokenizer.PieceTable;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes answers: puts requests into slots, runs one batch per step over all of them and hands out the sampled tokens. Allocates when a
+ * request comes and goes, never per token.
+ */
+@Confined("engine-<model>")
+final class Scheduler implements Workload {
+    private static final Logger log = LoggerFactory.getLogger(Scheduler.class);
+    private static final Outcome STOP = new Outcome.Finished(FinishReason.STOP);
+    private static final Outcome LENGTH = new Outcome.Finished(FinishReason.LENGTH);
+
+    private final String modelId;
+    private final PieceTable pieces;
+    private final NanoClock clock;
+    private final ModelCounters counters;
+    private final Finisher finisher;
+    private final Bell bell;
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment held;
+    private final Slot[] slots;
+    private final PromptCache cache;
+    private final BatchPlanner planner;
+    private final StepPace pace;
+    private final ArrayDeque<EngineGeneration> waiting = new ArrayDeque<>();
+
+    private TokenDecoder decoder;
+    private long nextDeadlineNanos = Long.MAX_VALUE;
+    private int busySlots;
+    /** Counts placings and endings, which are the times of slots. */
+    private long ticks;
+
+    Scheduler(String modelId, TokenDecoder decoder, PieceTable pieces, NanoClock clock, ModelCounters counters, Finisher finisher, Bell bell,
+            long stepTargetNanos) {
+        this.modelId = modelId;
+        this.decoder = decoder;
+        this.pieces = pieces;
+        this.clock = clock;
+        this.counters = counters;
+        this.finisher = finisher;
+        this.bell = bell;
+        long slotBytes = (long) decoder.contextTokensPerSequence() * Integer.BYTES;
+        held = arena.allocate(slotBytes * decoder.sequences(), Integer.BYTES);
+        slots = new Slot[decoder.sequences()];
+        for (int i = 0; i < slots.length; i++) {
+            slots[i] = new Slot(i, held.asSlice(i * slotBytes, slotBytes));
+        }
+        cache = new PromptCache(slots, decoder);
+        planner = new BatchPlanner(slots, decoder);
+        pace = new StepPace(stepTargetNanos, decoder.ubatchTokens());
+    }
+
+    @Override
+    public void accept(Job job) {
+        var generation = (EngineGeneration) job;
+        if (generation.isCancelRequested()) {
+            finisher.cancel(generation);
+            return;
+        }
+        waiting.add(generation);
+        nextDeadlineNanos = Math.min(nextDeadlineNanos, generation.deadlineNanos);
+    }
+
+    @Override
+    public void sweep(long nowNanos) {
+        long next = Long.MAX_VALUE;
+        for (Iterator<EngineGeneration> all = waiting.iterator(); all.hasNext(); ) {
+            EngineGeneration generation = all.next();
+            Outcome outcome = verdict(generation, nowNanos);
+            if (outcome == null) {
+                next = Math.min(next, generation.deadlineNanos);
+            } else {
+                all.remove();
+                finisher.end(generation, outcome);
+            }
+        }
+        for (Slot slot : slots) {
+            if (slot.isIdle()) {
+                continue;
+            }
+            Outcome outcome = verdict(slot.generation(), nowNanos);
+            if (outcome == null) {
+                next = Math.min(next, slot.generation().deadlineNanos);
+            } else {
+                end(slot, outcome);
+            }
+        }
+        nextDeadlineNanos = next;
+    }
+
+    private static Outcome verdict(EngineGeneration generation, long nowNanos) {
+        if (generation.isCancelRequested()) {
+            return new Outcome.Finished(FinishReason.CANCELLED);
+        }
+        return generation.isPast(nowNanos)
+                ? new Outcome.Failed(Finisher.deadlineExceeded(generation.submittedNanos, nowNanos))
+                : null;
+    }
+
+    @Override
+    public long nextDeadlineNanos() {
+        return nextDeadlineNanos;
+    }
+
+    @Override
+    public boolean isRunnable() {
+        if (!waiting.isEmpty() && busySlots < slots.length) {
+            return true;
+        }
+        for (int i = 0; i < slots.length; i++) {
+            if (slots[i].isRunnable()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public boolean step(long nowNanos) {
+        while (busySlots < slots.length && !waiting.isEmpty()) {
+            place(waiting.poll(), nowNanos);
+        }
+        if (busySlots == 0) {
+            return false;
+        }
+        long start = clock.nanoTime();
+        planner.planDecode();
+        planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.decodeRows() > 0));
+        if (decoder.batchSize() == 0) {
+            return false;
+        }
+        if (decode()) {
+            commit();
+            handOut(clock.nanoTime());
+            pace.observe(planner.prefillRows(), planner.decodeRows(), clock.nanoTime() - start);
+            counters.prefillMilliRate.set((long) (pace.prefillTokensPerSecond() * 1000));
+            counters.decodeMilliRate.set((long) (pace.decodeTokensPerSecond() * 1000));
+        }
+        return true;
+    }
+
+    private void place(EngineGeneration generation, long nowNanos) {
+        MemorySegment prompt = generation.request.prompt();
+        int promptTokens = generation.request.promptTokens();
+        Grammar grammar = generation.takeGrammar();
+        TokenSampler sampler = null;
+        Slot slot;
+        int kept;
+        try {
+            sampler = decoder.newSampler(generation.request.sampling(), grammar);
+            sampler.acceptPrompt(prompt.asSlice(0, (long) promptTokens * Integer.BYTES));
+            slot = cache.choose(prompt, promptTokens);
+            kept = cache.prepare(slot, prompt, promptTokens);
+        } catch (RuntimeException e) {
+            if (sampler != null) {
+                sampler.close();
+            } else if (grammar != null) {
+                grammar.close();
+            }
+            finisher.end(generation, new Outcome.Failed(failure(e)));
+            return;
+        }
+        generation.slotNanos = nowNanos;
+        generation.cachedTokens = kept;
+        generation.prefilledTokens = kept;
+        slot.begin(generation, sampler, kept, ++ticks);
+        counters.busySlots.set(++busySlots);
+        counters.cachedTokens.add(kept);
+    }
+
+    /** Runs the batch, making room when there is none; false when nothing of it was run. */
+    private boolean decode() {
+        boolean shrunk = false;
+        while (decoder.batchSize() > 0) {
+            int code = decoder.decode();
+            switch (code) {
+                case TokenDecoder.DECODED -> {
+                    return true;
+                }
+                case TokenDecoder.NO_KV_ROOM -> {
+                    // Half a chunk often fits beside what is there. Before it gets much smaller than that, old prefixes go; and a
+                    // request is given up only when not even one token finds room.
+                    int budget = planner.prefillRows();
+                    if (budget > 1 && !shrunk) {
+                        budget /= 2;
+                        shrunk = true;
+                    } else if (!cache.evictOldest()) {
+                        if (budget > 1 || budget == 1 && planner.decodeRows() > 0) {
+                            budget /= 2;
+                        } else {
+                            giveUpNewest();
+                        }
+                    }
+                    planner.planDecode();
+                    planner.planPrefill(budget);
+                }
+                case TokenDecoder.ABORTED -> {
+                    settleAborted();
+                    return false;
+                }
+                default -> throw new AgentException(ErrorCode.DECODE_FATAL, "decoding failed with code " + code);
+            }
+        }
+        return false;
+    }
+
+    private void giveUpNewest() {
+        Slot newest = null;
+        for (Slot slot : slots) {
+            if (!slot.isIdle() && (newest == null || slot.order() > newest.order())) {
+                newest = slot;
+            }
+        }
+        int tokens = newest.heldTokens();
+        end(newest, new Outcome.Failed(new AgentException(ErrorCode.NO_KV_SPACE, "no room for more tokens beside " + (busySlots - 1)
+                + " other requests; this one held " + tokens)));
+        cache.clear(newest);
+        countUsed();
+    }
+
+    /** Takes back what an aborted batch left in memory, so that the next step can run it again. */
+    private void settleAborted() {
+        for (Slot slot : slots) {
+            if (slot.plannedTokens == 0) {
+                continue;
+            }
+            slot.plannedTokens = 0;
+            if (!decoder.removeFrom(slot.sequence, slot.heldTokens())) {
+                end(slot, new Outcome.Failed(new AgentException(ErrorCode.GENERATION_FAILED,
+                        "decoding was aborted and this model's memory cannot be taken back")));
+                cache.clear(slot);
+            }
+        }
+    }
+
+    /** Notes what the batch has put into memory; before anyone learns that a request of it has ended. */
+    private void commit() {
+        for (int i = 0; i < slots.length; i++) {
+            Slot slot = slots[i];
+            if (slot.plannedTokens > 0) {
+                slot.commitPlanned();
+            }
+        }
+        counters.steps.add(1);
+        counters.promptTokens.add(planner.prefillRows());
+        countUsed();
+    }
+
+    /** Samples the rows that asked for it and passes the tokens on. */
+    private void handOut(long nowNanos) {
+        for (int i = 0; i < slots.length; i++) {
+            Slot slot = slots[i];
+            if (slot.sampledRow >= 0) {
+                sample(slot, nowNanos);
+            }
+        }
+        for (int i = 0; i < slots.length; i++) {
+            if (!slots[i].isIdle()) {
+                slots[i].generation().show();
+            }
+        }
+        VarHandle.fullFence(); // rings and counts are written before anyone is looked up who waits for them
+        for (int i = 0; i < slots.length; i++) {
+            if (!slots[i].isIdle()) {
+                bell.note(slots[i].generation());
+            }
+        }
+    }
+
+    private void sample(Slot slot, long nowNanos) {
+        EngineGeneration generation = slot.generation();
+        Outcome outcome;
+        try {
+            outcome = sampleInto(generation, slot, nowNanos);
+        } catch (RuntimeException e) {
+            outcome = new Outcome.Failed(failure(e));
+        }
+        if (outcome != null) {
+            end(slot, outcome);
+        }
+    }
+
+    /** Returns how the generation ends with the token sampled now, or null when it goes on. */
+    private Outcome sampleInto(EngineGeneration generation, Slot slot, long nowNanos) {
+        GenerationRequest request = generation.request;
+        int row = slot.sampledRow;
+        slot.sampledRow = -1;
+        int token = decoder.sample(slot.sampler(), row);
+        if (token < 0) {
+            return new Outcome.Failed(new AgentException(ErrorCode.GENERATION_FAILED, "the grammar allows no token here"));
+        }
+        if (pieces.isEndOfGeneration(token)) {
+            return STOP;
+        }
+        if (request.topLogprobs() >= 0) {
+            decoder.logprobs(row, token, request.topLogprobs(), request.ring().memory(), request.ring().nextEntry() + Integer.BYTES);
+        }
+        request.ring().put(token);
+        generation.countToken(nowNanos);
+        counters.generatedTokens.add(1);
+        if (generation.generatedTokens >= generation.maxTokens) {
+            return LENGTH;
+        }
+        slot.continueWith(token);
+        return null;
+    }
+
+    /** Returns what a request's holder is told about an exception that only concerns this request. */
+    private AgentException failure(RuntimeException e) {
+        if (e instanceof AgentException known) {
+            return known;
+        }
+        log.error("generation failed model={}", modelId, e);
+        return new AgentException(ErrorCode.GENERATION_FAILED, "sampling failed: " + e.getClass().getSimpleName(), e);
+    }
+
+    private void countUsed() {
+        long used = 0;
+        for (int i = 0; i < slots.length; i++) {
+            used += slots[i].heldTokens();
+        }
+        counters.usedTokens.set(used);
+    }
+
+    private void end(Slot slot, Outcome outcome) {
+        EngineGeneration generation = slot.generation();
+        try {
+            slot.release(++ticks);
+        } catch (RuntimeException e) {
+            log.error("closing a sampler failed model={}", modelId, e);
+        }
+        counters.busySlots.set(--busySlots);
+        finisher.end(generation, outcome);
+    }
+
+    @Override
+    public void endRunning(AgentException error) {
+        for (Slot slot : slots) {
+            if (!slot.isIdle()) {
+                end(slot, new Outcome.Failed(error));
+            }
+        }
+    }
+
+    @Override
+    public void endAll(AgentException error) {
+        endRunning(error);
+        while (!waiting.isEmpty()) {
+            finisher.end(waiting.poll(), new Outcome.Failed(error));
+        }
+        nextDeadlineNanos = Long.MAX_VALUE;
+    }
+
+    @Override
+    public void use(TokenDecoder fresh) {
+        decoder = fresh;
+        cache.use(fresh);
+        planner.use(fresh);
+        for (Slot slot : slots) {
+            slot.forgetFrom(0);
+        }
+        countUsed();
+    }
+
+    @Override
+    public void close() {
+        held.fill((byte) 0);
+        arena.close();
+    }
+}

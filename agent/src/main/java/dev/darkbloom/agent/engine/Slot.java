@@ -1,0 +1,159 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.Confined;
+import dev.darkbloom.agent.llama.TokenSampler;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * The scheduler's place for one request. It stands for one sequence of the context, and knows which tokens that sequence holds, also while
+ * no request is in it: they may be the beginning of the next one's prompt.
+ */
+@Confined("engine-<model>")
+final class Slot {
+    /** What a slot does with its next batch. */
+    enum Phase {
+        /** No request; what the sequence holds is kept for reuse. */
+        IDLE,
+        /** Prompt tokens are still to be run. */
+        PREFILL,
+        /** The prompt is in memory; each step runs the last token and samples the next one. */
+        DECODE
+    }
+
+    final int sequence;
+    /** {@code int32[contextTokens]}, the tokens that the sequence holds in memory, off-heap since they are content. */
+    private final MemorySegment held;
+    private int heldTokens;
+
+    private Phase phase = Phase.IDLE;
+    private EngineGeneration generation;
+    private TokenSampler sampler;
+    /** The token sampled last, which is not in memory yet. */
+    private int nextToken;
+    /** Order of the requests' placing; the newest has the largest. */
+    private long order;
+    /** Order of the requests' ending; the least recently used idle slot has the smallest. */
+    private long lastUsed;
+
+    /** Set by the planner: tokens of this slot in the batch. */
+    int plannedTokens;
+    /** Set by the planner: the row to sample after the batch has run, or -1. */
+    int sampledRow = -1;
+
+    /**
+     * Makes an idle slot.
+     *
+     * @param held {@code int32[contextTokens]}, owned by whoever owns the slot
+     */
+    Slot(int sequence, MemorySegment held) {
+        this.sequence = sequence;
+        this.held = held;
+    }
+
+    /** Puts a request in; the sequence holds exactly {@code keptTokens} of its prompt. Takes {@code requestSampler}. */
+    void begin(EngineGeneration request, TokenSampler requestSampler, int keptTokens, long placedAs) {
+        generation = request;
+        sampler = requestSampler;
+        heldTokens = keptTokens;
+        order = placedAs;
+        phase = Phase.PREFILL;
+    }
+
+    /** Takes the request out; what the sequence holds stays. */
+    void release(long endedAs) {
+        TokenSampler closing = sampler;
+        generation = null;
+        sampler = null;
+        phase = Phase.IDLE;
+        plannedTokens = 0;
+        sampledRow = -1;
+        lastUsed = endedAs;
+        closing.close();
+    }
+
+    /** Says that the sequence holds only its first {@code tokens}, or nothing. */
+    void forgetFrom(int tokens) {
+        long from = (long) tokens * Integer.BYTES;
+        held.asSlice(from, (long) heldTokens * Integer.BYTES - from).fill((byte) 0);
+        heldTokens = tokens;
+    }
+
+    /** Notes that the batch with this slot's planned tokens has run: they are in memory now. */
+    void commitPlanned() {
+        if (phase == Phase.DECODE) {
+            held.setAtIndex(ValueLayout.JAVA_INT, heldTokens, nextToken);
+            heldTokens++;
+        } else {
+            long from = (long) heldTokens * Integer.BYTES;
+            MemorySegment.copy(generation.request.prompt(), from, held, from, (long) plannedTokens * Integer.BYTES);
+            heldTokens += plannedTokens;
+            generation.prefilledTokens = heldTokens;
+        }
+        plannedTokens = 0;
+    }
+
+    /** Returns how many tokens from the start the sequence and a prompt have in common. */
+    int commonPrefix(MemorySegment prompt, int promptTokens) {
+        long bytes = (long) Math.min(heldTokens, promptTokens) * Integer.BYTES;
+        long differs = MemorySegment.mismatch(held, 0, bytes, prompt, 0, bytes);
+        return (int) ((differs < 0 ? bytes : differs) / Integer.BYTES);
+    }
+
+    /** Goes on with a sampled token. */
+    void continueWith(int token) {
+        nextToken = token;
+        phase = Phase.DECODE;
+    }
+
+    /** Returns the prompt tokens that are not in memory yet. */
+    int remainingPrompt() {
+        return generation.request.promptTokens() - heldTokens;
+    }
+
+    /** Returns whether a sampled token could be handed out. */
+    boolean hasRingRoom() {
+        return generation.request.ring().hasRoom();
+    }
+
+    /** Returns whether the slot can take part in a batch now; one whose reader is behind cannot once a token would be sampled. */
+    boolean isRunnable() {
+        return switch (phase) {
+            case IDLE -> false;
+            case PREFILL -> remainingPrompt() > 1 || hasRingRoom();
+            case DECODE -> hasRingRoom();
+        };
+    }
+
+    boolean isIdle() {
+        return phase == Phase.IDLE;
+    }
+
+    Phase phase() {
+        return phase;
+    }
+
+    EngineGeneration generation() {
+        return generation;
+    }
+
+    TokenSampler sampler() {
+        return sampler;
+    }
+
+    int nextToken() {
+        return nextToken;
+    }
+
+    int heldTokens() {
+        return heldTokens;
+    }
+
+    long order() {
+        return order;
+    }
+
+    long lastUsed() {
+        return lastUsed;
+    }
+}

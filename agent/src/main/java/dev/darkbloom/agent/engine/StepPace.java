@@ -1,0 +1,80 @@
+package dev.darkbloom.agent.engine;
+
+import dev.darkbloom.agent.base.Confined;
+
+/**
+ * Watches how fast steps go, and says how many prompt tokens the next one may take so that it ends in time.
+ *
+ * <p>A running {@code decode()} cannot be interrupted on every backend, so the only way to keep a cancel and the other streams waiting for no
+ * longer than the target is not to put more into a step than fits.
+ */
+@Confined("engine-<model>")
+final class StepPace {
+    /** Weight of the newest observation. */
+    private static final double NEWEST = 0.25;
+    /** Prompt tokens of the first step, when nothing is known: little even for a large model on a slow machine. */
+    private static final int FIRST_CHUNK = 32;
+    /** Fewer prompt tokens in a step than this are not worth the step, even if it comes too late. */
+    private static final int SMALLEST_CHUNK = 8;
+
+    private final long targetNanos;
+    private final int ubatchTokens;
+    private double nanosPerPrefillToken;
+    private double decodeStepNanos;
+    private double decodeTokensPerSecond;
+    private int lastChunk = FIRST_CHUNK / 2;
+
+    StepPace(long targetNanos, int ubatchTokens) {
+        this.targetNanos = targetNanos;
+        this.ubatchTokens = ubatchTokens;
+    }
+
+    /**
+     * Returns the prompt tokens for the next step.
+     *
+     * @param most what the batch has room for
+     * @param decoding whether other streams decode in the same step
+     */
+    int chunk(int most, boolean decoding) {
+        double budget = targetNanos - (decoding ? decodeStepNanos : 0);
+        double fits = nanosPerPrefillToken == 0 ? FIRST_CHUNK : budget / nanosPerPrefillToken;
+        // A larger chunk is usually faster per token than the ones measured so far, and sometimes much slower: double, then look.
+        int chunk = (int) Math.clamp(fits, SMALLEST_CHUNK, 2.0 * lastChunk);
+        if (chunk > ubatchTokens) {
+            chunk -= chunk % ubatchTokens;
+        }
+        return Math.min(chunk, most);
+    }
+
+    /** Takes note of a step that has run. */
+    void observe(int prefillTokens, int decodeTokens, long stepNanos) {
+        if (prefillTokens > 0) {
+            double share = (double) prefillTokens / (prefillTokens + decodeTokens);
+            double nanos = Math.max(stepNanos - (decodeTokens > 0 ? decodeStepNanos : 0), stepNanos * share);
+            // The last piece of a prompt may be a token or two, whose cost says nothing about a chunk's.
+            if (prefillTokens >= SMALLEST_CHUNK || nanosPerPrefillToken == 0) {
+                nanosPerPrefillToken = mix(nanosPerPrefillToken, nanos / prefillTokens);
+            }
+            lastChunk = Math.max(prefillTokens, Math.max(SMALLEST_CHUNK, lastChunk / 2));
+        } else {
+            decodeStepNanos = mix(decodeStepNanos, stepNanos);
+        }
+        if (decodeTokens > 0 && stepNanos > 0) {
+            decodeTokensPerSecond = mix(decodeTokensPerSecond, decodeTokens * 1e9 / stepNanos);
+        }
+    }
+
+    private static double mix(double known, double newest) {
+        return known == 0 ? newest : known + NEWEST * (newest - known);
+    }
+
+    /** Returns prompt tokens per second, 0 before the first. */
+    double prefillTokensPerSecond() {
+        return nanosPerPrefillToken == 0 ? 0 : 1e9 / nanosPerPrefillToken;
+    }
+
+    /** Returns tokens produced per second by all slots together, 0 before the first. */
+    double decodeTokensPerSecond() {
+        return decodeTokensPerSecond;
+    }
+}

@@ -1,0 +1,208 @@
+package dev.darkbloom.agent.testing;
+
+import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * How a {@link FakeModel} behaves, what it counts, and what was done to it that the real one would not survive. Any thread.
+ */
+public final class FakeBehaviour {
+    private static final int OPEN = 1 << 20;
+
+    volatile MemoryKind memoryKind = MemoryKind.ATTENTION;
+    volatile int windowTokens = Integer.MAX_VALUE;
+    volatile long kvCells = Long.MAX_VALUE;
+    volatile int endOneIn;
+    volatile ManualClock clock;
+    volatile long nanosPerToken;
+    volatile RuntimeException openFailure;
+    volatile RuntimeException decoderFailure;
+    volatile RuntimeException sampleFailure;
+    volatile int trainedContextTokens = 4096;
+
+    private final Queue<Integer> codes = new ConcurrentLinkedQueue<>();
+    private final Semaphore decodePermits = new Semaphore(OPEN);
+    private volatile boolean held;
+    private final List<String> violations = new CopyOnWriteArrayList<>();
+
+    final AtomicInteger openModels = new AtomicInteger();
+    final AtomicInteger openDecoders = new AtomicInteger();
+    final AtomicInteger openSamplers = new AtomicInteger();
+    final AtomicInteger openGrammars = new AtomicInteger();
+    final AtomicInteger loads = new AtomicInteger();
+    final AtomicInteger decodersOpened = new AtomicInteger();
+    final AtomicLong decodes = new AtomicLong();
+    final AtomicLong decodedTokens = new AtomicLong();
+    final AtomicInteger largestBatch = new AtomicInteger();
+    final AtomicInteger mostSequencesInBatch = new AtomicInteger();
+    final AtomicLong logitRows = new AtomicLong();
+
+    /** Sets how the model remembers. */
+    public FakeBehaviour memoryKind(MemoryKind kind) {
+        memoryKind = kind;
+        return this;
+    }
+
+    /** Makes it a sliding-window model whose windowed layers keep this many tokens. */
+    public FakeBehaviour window(int tokens) {
+        memoryKind = MemoryKind.SLIDING_WINDOW;
+        windowTokens = tokens;
+        return this;
+    }
+
+    /** Sets the KV cells that all sequences share; otherwise there are enough for every sequence to be full. */
+    public FakeBehaviour kvCells(long cells) {
+        kvCells = cells;
+        return this;
+    }
+
+    /** Makes about one token in {@code n} an end-of-generation token; 0 for none. */
+    public FakeBehaviour endOneIn(int n) {
+        endOneIn = n;
+        return this;
+    }
+
+    /** Has each token of a batch take time on {@code manual}. */
+    public FakeBehaviour cost(ManualClock manual, long nanos) {
+        clock = manual;
+        nanosPerToken = nanos;
+        return this;
+    }
+
+    /** Makes the next {@code decode} return {@code code}; several calls queue up. */
+    public void nextCode(int code) {
+        codes.add(code);
+    }
+
+    /** Makes loading fail until told otherwise with null. */
+    public void failOpen(RuntimeException failure) {
+        openFailure = failure;
+    }
+
+    /** Makes opening a context fail until told otherwise with null. */
+    public void failDecoder(RuntimeException failure) {
+        decoderFailure = failure;
+    }
+
+    /** Makes sampling fail until told otherwise with null. */
+    public void failSample(RuntimeException failure) {
+        sampleFailure = failure;
+    }
+
+    /** Stops the model before its next decode, until {@link #step} or {@link #release}. */
+    public void hold() {
+        held = true;
+        decodePermits.drainPermits();
+    }
+
+    /** Lets a held model make one decode. */
+    public void step() {
+        decodePermits.release();
+    }
+
+    /** Lets a held model go on. */
+    public void release() {
+        held = false;
+        decodePermits.release(OPEN);
+    }
+
+    /** Returns whether the model stands before a decode that it may not make. */
+    public boolean isWaiting() {
+        return decodePermits.hasQueuedThreads();
+    }
+
+    void passGate() {
+        if (held) {
+            decodePermits.acquireUninterruptibly();
+        }
+    }
+
+    int takeCode() {
+        Integer code = codes.poll();
+        return code == null ? 0 : code;
+    }
+
+    void violated(String rule) {
+        violations.add(rule);
+        throw new IllegalStateException(rule);
+    }
+
+    void check(boolean holds, String rule) {
+        if (!holds) {
+            violated(rule);
+        }
+    }
+
+    /** Returns the rules of llama.cpp that were broken. */
+    public List<String> violations() {
+        return violations;
+    }
+
+    /** Returns models, decoders, samplers and grammars that are open, one word each; empty when nothing is. */
+    public String leaks() {
+        var found = new StringBuilder();
+        note(found, "models", openModels);
+        note(found, "decoders", openDecoders);
+        note(found, "samplers", openSamplers);
+        note(found, "grammars", openGrammars);
+        return found.toString();
+    }
+
+    private static void note(StringBuilder found, String what, AtomicInteger open) {
+        if (open.get() != 0) {
+            found.append(what).append('=').append(open.get()).append(' ');
+        }
+    }
+
+    public int loads() {
+        return loads.get();
+    }
+
+    public int openModels() {
+        return openModels.get();
+    }
+
+    public int openDecoders() {
+        return openDecoders.get();
+    }
+
+    public int decodersOpened() {
+        return decodersOpened.get();
+    }
+
+    public int openSamplers() {
+        return openSamplers.get();
+    }
+
+    public int openGrammars() {
+        return openGrammars.get();
+    }
+
+    public long decodes() {
+        return decodes.get();
+    }
+
+    /** Returns the tokens of all batches that were run. */
+    public long decodedTokens() {
+        return decodedTokens.get();
+    }
+
+    public int largestBatch() {
+        return largestBatch.get();
+    }
+
+    public int mostSequencesInBatch() {
+        return mostSequencesInBatch.get();
+    }
+
+    /** Returns the rows for which logits were asked. */
+    public long logitRows() {
+        return logitRows.get();
+    }
+}
