@@ -1,0 +1,29 @@
+package dev.darkbloom.agent.service.control;
+
+import java.time.Duration;
+
+/** What the command line may ask of a running agent. */
+sealed interface ControlRequest {
+    /** How it stands; answered by one {@link ControlReply.Status}. */
+    record Status() implements ControlRequest {}
+
+    /**
+     * To end. Answered by {@link ControlReply.Draining} now and then, until the connection closes because the agent has gone.
+     *
+     * @param timeoutSeconds how long requests that run may take to finish, 0 or more
+     */
+    record Stop(int timeoutSeconds) implements ControlRequest {
+        public Stop {
+            if (timeoutSeconds < 0) {
+                throw new IllegalArgumentException("a timeout of " + timeoutSeconds + " s");
+            }
+        }
+
+        Duration timeout() {
+            return Duration.ofSeconds(timeoutSeconds);
+        }
+    }
+
+    /** Something that a newer command line asks. */
+    record Unknown(String type) implements ControlRequest {}
+}

@@ -1,0 +1,135 @@
+package dev.darkbloom.agent.service.control;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Optional;
+
+/** {@link StatusReport} as JSON. Written out by hand: it is a public format, and a command line that starts fast does not introspect. */
+final class StatusCodec {
+    private StatusCodec() {}
+
+    static ObjectNode toJson(StatusReport report) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("state", report.state());
+        json.put("advice", report.advice());
+        json.put("mode", report.mode());
+        json.put("pid", report.pid());
+        json.put("version", report.version());
+        json.put("llama_cpp", report.llamaCpp());
+        json.put("java", report.java());
+        json.put("platform", report.platform());
+        json.put("started_at", report.startedAt().toString());
+        json.put("uptime_seconds", report.uptimeSeconds());
+        report.endpoint().ifPresent(endpoint -> json.set("endpoint", endpoint(endpoint)));
+        var models = json.putArray("models");
+        report.models().forEach(model -> models.add(model(model)));
+        ObjectNode memory = json.putObject("memory");
+        memory.put("budget_bytes", report.memory().budgetBytes());
+        memory.put("reserved_bytes", report.memory().reservedBytes());
+        memory.put("physical_bytes", report.memory().physicalBytes());
+        memory.put("available_bytes", report.memory().availableBytes());
+        json.put("home", report.home());
+        json.put("config_file", report.configFile());
+        json.put("log_file", report.logFile());
+        return json;
+    }
+
+    private static ObjectNode endpoint(StatusReport.Endpoint endpoint) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("base_url", endpoint.baseUrl());
+        json.put("bind", endpoint.bind());
+        json.put("port", endpoint.port());
+        json.put("requires_key", endpoint.requiresKey());
+        json.put("is_reachable_from_outside", endpoint.isReachableFromOutside());
+        return json;
+    }
+
+    private static ObjectNode model(StatusReport.Model model) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("id", model.id());
+        json.put("state", model.state());
+        json.put("load_progress", model.loadProgress());
+        model.lastError().ifPresent(error -> json.put("last_error", error));
+        json.put("slots", model.slots());
+        json.put("busy_slots", model.busySlots());
+        json.put("waiting", model.waiting());
+        json.put("queue_limit", model.queueLimit());
+        json.put("context_tokens", model.contextTokens());
+        json.put("used_tokens", model.usedTokens());
+        json.put("prompt_tokens", model.promptTokens());
+        json.put("cached_tokens", model.cachedTokens());
+        json.put("generated_tokens", model.generatedTokens());
+        json.put("finished_requests", model.finishedRequests());
+        json.put("failed_requests", model.failedRequests());
+        json.put("cancelled_requests", model.cancelledRequests());
+        json.put("refused_requests", model.refusedRequests());
+        json.put("prefill_tokens_per_second", model.prefillTokensPerSecond());
+        json.put("decode_tokens_per_second", model.decodeTokensPerSecond());
+        json.put("reserved_bytes", model.reservedBytes());
+        return json;
+    }
+
+    /** Reads what another version may have written: unknown members are passed over, missing ones are empty or 0. */
+    static StatusReport fromJson(JsonNode json) {
+        var models = new ArrayList<StatusReport.Model>();
+        json.path("models").forEach(model -> models.add(model(model)));
+        JsonNode memory = json.path("memory");
+        return new StatusReport(
+                json.path("state").asText(),
+                json.path("advice").asText(),
+                json.path("mode").asText(),
+                json.path("pid").asLong(),
+                json.path("version").asText(),
+                json.path("llama_cpp").asText(),
+                json.path("java").asText(),
+                json.path("platform").asText(),
+                Instant.parse(json.path("started_at").asText(Instant.EPOCH.toString())),
+                json.path("uptime_seconds").asLong(),
+                Optional.of(json.path("endpoint")).filter(JsonNode::isObject).map(StatusCodec::endpoint),
+                models,
+                new StatusReport.Memory(
+                        memory.path("budget_bytes").asLong(),
+                        memory.path("reserved_bytes").asLong(),
+                        memory.path("physical_bytes").asLong(),
+                        memory.path("available_bytes").asLong()),
+                json.path("home").asText(),
+                json.path("config_file").asText(),
+                json.path("log_file").asText());
+    }
+
+    private static StatusReport.Endpoint endpoint(JsonNode json) {
+        return new StatusReport.Endpoint(
+                json.path("base_url").asText(),
+                json.path("bind").asText(),
+                json.path("port").asInt(),
+                json.path("requires_key").asBoolean(),
+                json.path("is_reachable_from_outside").asBoolean());
+    }
+
+    private static StatusReport.Model model(JsonNode json) {
+        return new StatusReport.Model(
+                json.path("id").asText(),
+                json.path("state").asText(),
+                json.path("load_progress").asDouble(),
+                Optional.of(json.path("last_error")).filter(JsonNode::isTextual).map(JsonNode::textValue),
+                json.path("slots").asInt(),
+                json.path("busy_slots").asInt(),
+                json.path("waiting").asInt(),
+                json.path("queue_limit").asInt(),
+                json.path("context_tokens").asInt(),
+                json.path("used_tokens").asLong(),
+                json.path("prompt_tokens").asLong(),
+                json.path("cached_tokens").asLong(),
+                json.path("generated_tokens").asLong(),
+                json.path("finished_requests").asLong(),
+                json.path("failed_requests").asLong(),
+                json.path("cancelled_requests").asLong(),
+                json.path("refused_requests").asLong(),
+                json.path("prefill_tokens_per_second").asDouble(),
+                json.path("decode_tokens_per_second").asDouble(),
+                json.path("reserved_bytes").asLong());
+    }
+}
