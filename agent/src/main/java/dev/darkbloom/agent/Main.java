@@ -1,0 +1,12 @@
+package dev.darkbloom.agent;
+
+import dev.darkbloom.agent.cli.DarkbloomAgent;
+
+/** Where the program starts. */
+public final class Main {
+    private Main() {}
+
+    public static void main(String[] args) {
+        System.exit(DarkbloomAgent.run(args));
+    }
+}

@@ -1,0 +1,107 @@
+package dev.darkbloom.agent.service;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.config.Suggestion;
+import dev.darkbloom.agent.models.EmbeddedDemo;
+import dev.darkbloom.agent.models.ModelEntry;
+import dev.darkbloom.agent.models.ModelStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The models that can be named: the embedded demo, files bound to an id in the settings, files in the models folder, and any file by its
+ * path. Any thread; the folder is read at each call.
+ */
+public final class ModelCatalog {
+    private final AgentHome home;
+    private final Map<String, AgentConfig.Model> bound;
+    private final ModelStore store;
+
+    public ModelCatalog(AgentHome home, AgentConfig config) {
+        this.home = home;
+        this.bound = config.models();
+        this.store = new ModelStore(home.models());
+    }
+
+    /** Returns the models folder. */
+    public Path folder() {
+        return home.models();
+    }
+
+    /** Returns every model that has an id: the demo first, then bound files, then the folder's. Broken ones carry their problem. */
+    public List<ModelEntry> list() {
+        var entries = new ArrayList<ModelEntry>();
+        entries.add(demo());
+        bound.forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofPath(path)))));
+        store.list().stream().filter(entry -> entries.stream().noneMatch(other -> other.id().equals(entry.id()))).forEach(entries::add);
+        return entries;
+    }
+
+    /**
+     * Returns the model that someone named: by an id, or by the path of a GGUF file.
+     *
+     * @throws AgentException {@code MODEL_MISSING} with the nearest known id
+     */
+    public ModelEntry find(String name) {
+        Optional<Path> boundPath = Optional.ofNullable(bound.get(name)).flatMap(AgentConfig.Model::path);
+        if (boundPath.isPresent()) {
+            return named(name, ofPath(boundPath.get()));
+        }
+        if (name.equals(EmbeddedDemo.ID)) {
+            return demo();
+        }
+        return store.find(name)
+                .or(() -> Files.isRegularFile(Path.of(name)) ? Optional.of(ofPath(Path.of(name))) : Optional.empty())
+                .orElseThrow(() -> missing(name));
+    }
+
+    private AgentException missing(String name) {
+        if (name.endsWith(".gguf")) {
+            return new AgentException(ErrorCode.MODEL_MISSING, "no model file " + Path.of(name).toAbsolutePath());
+        }
+        var ids = list().stream().map(ModelEntry::id).toList();
+        return new AgentException(ErrorCode.MODEL_MISSING, "no model " + name + Suggestion.clause(name, ids));
+    }
+
+    private ModelEntry demo() {
+        return ofPath(EmbeddedDemo.extract(home.cache().resolve("models")));
+    }
+
+    private static ModelEntry ofPath(Path path) {
+        if (!Files.exists(path)) {
+            return new ModelEntry(path.getFileName().toString(), List.of(path), 0, "", "", 0, 0, Optional.of("no model file " + path));
+        }
+        return ModelStore.ofPath(path);
+    }
+
+    private static ModelEntry named(String id, ModelEntry entry) {
+        return new ModelEntry(id, entry.files(), entry.sizeBytes(), entry.architecture(), entry.quantization(),
+                entry.trainedContextTokens(), entry.parameters(), entry.problem());
+    }
+
+    /** Returns entries as a JSON array; names are stable and carry their unit. */
+    public static String toJson(List<ModelEntry> entries) {
+        var array = JsonNodeFactory.instance.arrayNode();
+        for (ModelEntry entry : entries) {
+            var json = array.addObject();
+            json.put("id", entry.id());
+            var files = json.putArray("files");
+            entry.files().forEach(file -> files.add(file.toString()));
+            json.put("size_bytes", entry.sizeBytes());
+            json.put("architecture", entry.architecture());
+            json.put("quantization", entry.quantization());
+            json.put("trained_context_tokens", entry.trainedContextTokens());
+            json.put("parameters", entry.parameters());
+            entry.problem().ifPresent(problem -> json.put("problem", problem));
+        }
+        return array.toPrettyString();
+    }
+}

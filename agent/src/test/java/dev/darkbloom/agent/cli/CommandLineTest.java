@@ -1,0 +1,147 @@
+package dev.darkbloom.agent.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.darkbloom.agent.config.AgentHome;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CommandLineTest {
+    @TempDir
+    Path directory;
+
+    private record Result(int exitCode, String out, String err) {}
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            ''                     | a verb is missing                                 | see: darkbloom-agent --help
+            statsu                 | Unmatched argument at index 0: 'statsu'           | did you mean status
+            config                 | config needs one of get, set, unset, explain      | see: darkbloom-agent config --help
+            models                 | models needs one of list, inspect                 | see: darkbloom-agent models --help
+            stop --timeout soon    | Invalid value for option '--timeout'              | see: darkbloom-agent stop --help
+            stop --timeout -1      | --timeout is 0 to 86400 seconds                   | see: darkbloom-agent stop --help
+            status --jsn           | Unknown option: '--jsn'                           | did you mean --json
+            config set local.port  | Missing required parameter: 'VALUE'               | see: darkbloom-agent config set --help
+            """)
+    void wrongUsageIsOneLineWithHelpAndExitCode2(String line, String problem, String help) {
+        var result = run(line.isEmpty() ? new String[0] : line.split(" "));
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.out()).isEmpty();
+        assertThat(result.err()).startsWith("darkbloom-agent: ").contains(problem).contains(help).doesNotContain("Exception");
+        assertThat(result.err().lines()).hasSizeLessThanOrEqualTo(3);
+    }
+
+    @Test
+    void withoutARunningAgentStatusAndStopSaySoWithExitCode3() {
+        var status = run("status");
+        var json = run("status", "--json");
+        var stop = run("stop");
+
+        assertThat(status.exitCode()).isEqualTo(3);
+        assertThat(status.out()).startsWith("state      stopped  (start it: darkbloom-agent start --local)");
+        assertThat(json.exitCode()).isEqualTo(3);
+        assertThat(json.out().strip()).isEqualTo("{\"state\":\"stopped\"}");
+        assertThat(stop.exitCode()).isEqualTo(3);
+    }
+
+    @Test
+    void versionNamesAgentLlamaCppJavaAndPlatform() {
+        var result = run("--version");
+
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.out().lines()).hasSize(4).anyMatch(line -> line.equals("llama.cpp v0.4.0")).anyMatch(line -> line.startsWith("Java 25"));
+    }
+
+    @Test
+    void helpListsTheVerbsInGroupsWithExamples() {
+        var result = run("--help");
+
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.out()).contains("Run it:", "  status      Say how the agent stands", "Set it up:", "  config      ", "Examples:");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"stop", "status", "models", "models list", "models inspect", "config", "config get", "config set", "config unset",
+        "config explain"})
+    void everyVerbExplainsItself(String verb) {
+        var result = run((verb + " --help").split(" "));
+
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.out()).startsWith("Usage: darkbloom-agent " + verb).contains("-h, --help");
+        assertThat(result.out().lines()).allMatch(line -> line.length() <= 110);
+    }
+
+    @Test
+    void settingsAreSetReadAndRemoved() {
+        assertThat(run("config", "set", "local.port", "8123").exitCode()).isZero();
+        assertThat(run("config", "get", "local.port").out().strip()).isEqualTo("8123");
+        assertThat(run("config", "get").out()).contains("local.port                 = 8123   # " + directory + "/home/agent.toml:2");
+        assertThat(run("config", "unset", "local.port").exitCode()).isZero();
+        assertThat(run("config", "get", "local.port").out().strip()).isEqualTo("8000");
+    }
+
+    @Test
+    void anUnknownKeyIsRefusedWithASuggestionAndExitCode1() {
+        var result = run("config", "set", "local.prot", "1");
+
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.err()).startsWith("darkbloom-agent: unknown key local.prot; did you mean local.port?");
+    }
+
+    @Test
+    void aNamedSettingsFileWinsOverTheHomes() throws Exception {
+        Path other = Files.writeString(directory.resolve("other.toml"), "local.port = 9000\n");
+
+        assertThat(run("config", "get", "local.port", "--config", other.toString()).out().strip()).isEqualTo("9000");
+        assertThat(run("-c", other.toString(), "config", "get", "local.port").out().strip()).isEqualTo("9000");
+    }
+
+    @Test
+    void aBrokenSettingsFileIsNamedWithItsLine() throws Exception {
+        Path broken = Files.writeString(directory.resolve("broken.toml"), "[local]\nport = x\n");
+
+        var result = run("config", "get", "-c", broken.toString());
+
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.err()).startsWith("darkbloom-agent: " + broken + ":2: ");
+    }
+
+    @Test
+    void aStackTraceComesOnlyWithVerbose() {
+        assertThat(run("config", "set", "local.prot", "1").err()).doesNotContain("\tat ");
+        assertThat(run("config", "set", "local.prot", "1", "-v").err()).contains("AgentException", "\tat ");
+    }
+
+    @Test
+    void theDemoIsListedAndCanBeInspected() {
+        assertThat(run("models", "list").out()).contains("demo", "Q8_0");
+        assertThat(run("models", "list", "--json").out()).contains("\"id\" : \"demo\"", "\"size_bytes\" : ");
+        assertThat(run("models", "inspect", "demo").out()).contains("loadable       yes");
+        assertThat(run("models", "inspect", "demo", "--json").out()).startsWith("{");
+    }
+
+    @Test
+    void aModelThatIsNotThereIsRefusedWithTheNearestName() {
+        assertThat(run("models", "inspect", "demp").err()).startsWith("darkbloom-agent: no model demp; did you mean demo?");
+        assertThat(run("models", "inspect", "/nowhere/x.gguf").err()).startsWith("darkbloom-agent: no model file /nowhere/x.gguf");
+    }
+
+    private Result run(String... args) {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        var terminal = new Terminal(InputStream.nullInputStream(), new PrintWriter(out, true), new PrintWriter(err, true), false);
+        var home = new AgentHome(directory.resolve("home"), directory.resolve("cache"));
+        int exitCode = DarkbloomAgent.commandLine(home, Map.of(), terminal, args).execute(args);
+        return new Result(exitCode, out.toString(), err.toString());
+    }
+}
