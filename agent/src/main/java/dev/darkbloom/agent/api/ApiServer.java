@@ -46,20 +46,8 @@ public final class ApiServer implements AutoCloseable {
     private final Channel listener;
 
     private ApiServer(ApiSettings settings, ApiServices services, InetAddress address) {
-        var meters = new HttpMeters(services.registry(), inFlight);
-        var origins = new AllowedOrigins(settings.allowedOrigins());
         var hosts = AllowedHosts.of(settings.bind(), address);
-        var parts = new ServerParts(
-                settings.limits(),
-                new RequestGate(hosts, origins, new ApiKey(settings.token()), draining::get),
-                new Cors(origins),
-                new ResponseHeads(draining::get),
-                new Pages(services, new EngineMeters(services.models(), services.registry())),
-                services.runner(),
-                threads,
-                meters,
-                inFlight,
-                new BodyIntake.Budget(settings.limits().bodiesBytes()));
+        var parts = ServerParts.of(settings, services, hosts, threads, inFlight, draining::get);
         loop = new MultiThreadIoEventLoopGroup(1, ApiServer::ioThread, NioIoHandler.newFactory());
         connections = new DefaultChannelGroup(loop.next());
         try {
@@ -140,17 +128,20 @@ public final class ApiServer implements AutoCloseable {
             throw new AgentException(ErrorCode.PORT_IN_USE, named(address) + " was not bound within " + BIND_LIMIT.toSeconds() + " s");
         }
         Throwable cause = binding.cause();
-        if (cause instanceof BindException) {
-            throw bindError(address, cause);
-        }
         if (cause != null) {
-            throw new AgentException(ErrorCode.PORT_IN_USE, named(address) + " cannot be bound: " + cause.getClass().getSimpleName(), cause);
+            throw bindError(address, cause);
         }
         return binding.channel();
     }
 
+    /** "Address already in use" is {@code EADDRINUSE}; "Cannot assign requested address" and "Permission denied" are other faults. */
     private static AgentException bindError(InetSocketAddress address, Throwable cause) {
-        return new AgentException(ErrorCode.PORT_IN_USE, named(address) + " is in use", cause);
+        if (!(cause instanceof BindException) || !cause.getMessage().contains("in use")) {
+            return AgentException.ofParam(
+                    ErrorCode.CONFIG_INVALID, "local.bind", named(address) + " cannot be bound: " + cause.getMessage());
+        }
+        String holder = PortHolder.ofThisSystem().find(address.getPort()).map(found -> " is held by " + found).orElse(" is in use by another program");
+        return new AgentException(ErrorCode.PORT_IN_USE, named(address) + holder, cause);
     }
 
     private static String named(InetSocketAddress address) {

@@ -24,7 +24,9 @@ final class ConnectionClock extends ChannelInboundHandlerAdapter {
     private long received;
     private long queued;
     private long progress;
+    private ChannelHandlerContext context;
     private Future<?> timer;
+    private long timerAt;
 
     /** What the connection is doing. */
     enum Phase {
@@ -43,19 +45,26 @@ final class ConnectionClock extends ChannelInboundHandlerAdapter {
         this.ticker = ticker;
     }
 
-    /** Event loop: begins a phase and its time. */
+    /** Event loop: begins a phase and its time. A timer that comes too early looks again later; one that comes too late is moved. */
     void enter(Phase next) {
         phase = next;
         phaseStart = ticker.nanoTime();
         received = 0;
         queued = 0;
         progress = 0;
+        if (timer == null || phaseStart + limit() - timerAt < 0) {
+            arm(limit());
+        }
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        context = ctx;
     }
 
     @Override
     public void channelActive(ChannelHandlerContext ctx) {
         enter(Phase.IDLE);
-        arm(ctx, limit());
         ctx.fireChannelActive();
     }
 
@@ -63,8 +72,6 @@ final class ConnectionClock extends ChannelInboundHandlerAdapter {
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         if (phase == Phase.IDLE) {
             enter(Phase.HEAD);
-            // A timer for the long wait between requests would come too late for this one.
-            arm(ctx, limit());
         }
         if (message instanceof ByteBuf bytes) {
             received += bytes.readableBytes();
@@ -83,9 +90,10 @@ final class ConnectionClock extends ChannelInboundHandlerAdapter {
         disarm();
     }
 
-    private void arm(ChannelHandlerContext ctx, long nanos) {
+    private void arm(long nanos) {
         disarm();
-        timer = ctx.executor().schedule(() -> check(ctx), nanos, TimeUnit.NANOSECONDS);
+        timerAt = ticker.nanoTime() + nanos;
+        timer = context.executor().schedule(this::check, nanos, TimeUnit.NANOSECONDS);
     }
 
     private void disarm() {
@@ -95,24 +103,23 @@ final class ConnectionClock extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** The timer is not moved with each phase; it finds out what has become of the time since it was set. */
-    private void check(ChannelHandlerContext ctx) {
-        if (phase == Phase.ANSWER && hasMoved(ctx)) {
+    private void check() {
+        if (phase == Phase.ANSWER && hasMoved()) {
             phaseStart = ticker.nanoTime();
         }
         long left = phaseStart + limit() - ticker.nanoTime();
         if (left > 0) {
-            arm(ctx, left);
+            arm(left);
             return;
         }
         Phase late = phase;
-        arm(ctx, limits.lingerTime().toNanos());
-        ctx.fireUserEventTriggered(new TimedOut(late));
+        arm(limit());
+        context.fireUserEventTriggered(new TimedOut(late));
     }
 
     /** Nothing waits, or less of it than when last looked at. */
-    private boolean hasMoved(ChannelHandlerContext ctx) {
-        ChannelOutboundBuffer buffer = ctx.channel().unsafe().outboundBuffer();
+    private boolean hasMoved() {
+        ChannelOutboundBuffer buffer = context.channel().unsafe().outboundBuffer();
         if (buffer == null) {
             return false;
         }

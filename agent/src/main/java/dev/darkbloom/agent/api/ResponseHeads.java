@@ -8,7 +8,6 @@ import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import java.util.Date;
 import java.util.function.BooleanSupplier;
@@ -85,16 +84,15 @@ final class ResponseHeads {
         headers.set(HttpHeaderNames.DATE, DateFormatter.format(new Date()));
         headers.set(REQUEST_ID, exchange.id().value());
         Cors.mark(headers, exchange.origin());
-        HttpUtil.setKeepAlive(headers, exchange.version(), keepAlive && !draining.getAsBoolean());
+        // Said to every client, since each version of HTTP reads silence in its own way and the answer itself is always HTTP/1.1.
+        boolean stays = keepAlive && !draining.getAsBoolean();
+        headers.set(HttpHeaderNames.CONNECTION, stays ? HttpHeaderValues.KEEP_ALIVE : HttpHeaderValues.CLOSE);
         return head;
     }
 
     /** Returns whether the connection ends with the answer of this head. */
     static boolean closes(HttpResponse head) {
-        return head.headers().contains(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE, true)
-                || !HttpUtil.isContentLengthSet(head)
-                        && !HttpUtil.isTransferEncodingChunked(head)
-                        && head.status().code() != HttpResponseStatus.NO_CONTENT.code();
+        return head.headers().contains(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE, true);
     }
 
     /** A slot comes free within an answer's length; memory, a load or a restart takes longer. */

@@ -1,5 +1,7 @@
 package dev.darkbloom.agent.api;
 
+import java.util.function.BooleanSupplier;
+
 /**
  * What all connections of one server share.
  *
@@ -23,4 +25,26 @@ record ServerParts(
         RequestThreads threads,
         HttpMeters meters,
         InFlight inFlight,
-        BodyIntake.Budget bodies) {}
+        BodyIntake.Budget bodies) {
+
+    static ServerParts of(
+            ApiSettings settings,
+            ApiServices services,
+            AllowedHosts hosts,
+            RequestThreads threads,
+            InFlight inFlight,
+            BooleanSupplier draining) {
+        var origins = new AllowedOrigins(settings.allowedOrigins());
+        return new ServerParts(
+                settings.limits(),
+                new RequestGate(hosts, origins, new ApiKey(settings.token()), draining),
+                new Cors(origins),
+                new ResponseHeads(draining),
+                new Pages(services, new EngineMeters(services.models(), services.registry())),
+                services.runner(),
+                threads,
+                new HttpMeters(services.registry(), inFlight),
+                inFlight,
+                new BodyIntake.Budget(settings.limits().bodiesBytes()));
+    }
+}

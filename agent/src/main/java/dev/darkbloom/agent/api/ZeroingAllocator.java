@@ -65,7 +65,7 @@ final class ZeroingAllocator extends AbstractByteBufAllocator {
     }
 
     /** Zeroes the whole of a buffer, then frees it. */
-    private record Zeroed(CleanableDirectBuffer memory) implements CleanableDirectBuffer {
+    record Zeroed(CleanableDirectBuffer memory) implements CleanableDirectBuffer {
         @Override
         public ByteBuffer buffer() {
             return memory.buffer();

@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
@@ -104,12 +105,21 @@ final class RawConnection implements AutoCloseable {
         }
     }
 
+    /** Reads past {@code bytes} of a body. */
+    void skip(long bytes) {
+        try {
+            in.skipNBytes(bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Returns whether the server has ended the connection, waiting for it. A reset counts. */
     boolean isEnded() {
         try {
             return in.read() < 0;
         } catch (IOException e) {
-            return !(e instanceof java.net.SocketTimeoutException);
+            return !(e instanceof SocketTimeoutException);
         }
     }
 
