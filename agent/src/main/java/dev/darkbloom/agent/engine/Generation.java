@@ -13,6 +13,9 @@ public interface Generation {
     /**
      * Waits until tokens are in the ring, the generation is finished, prefill has moved, or {@code nanos} have passed.
      *
+     * <p>This is also how the engine learns that a full ring has room again: a loop that sleeps because its readers are behind goes on when
+     * one of them, having taken something out, calls this, with 0 if it has nothing to wait for.
+     *
      * @return whether tokens wait or the generation is finished
      * @throws InterruptedException when the calling thread is interrupted
      */

@@ -87,9 +87,17 @@ final class ModelLoader implements AutoCloseable {
             AgentException failure = e instanceof AgentException known
                     ? known
                     : new AgentException(ErrorCode.INTERNAL, "loading failed: " + e.getClass().getSimpleName(), e);
-            log.error("model failed id={} code={} error={}", id, failure.code(), failure.getMessage(),
-                    failure.code().kind() == ErrorCode.Kind.INTERNAL ? e : null);
+            note(id, failure);
             table.fail(entry, failure);
+        }
+    }
+
+    private static void note(String id, AgentException failure) {
+        switch (failure.code().kind()) {
+            case SETUP -> log.error("model not loaded id={} code={} error={} remedy={}", id, failure.code(), failure.getMessage(),
+                    failure.code().remedy());
+            case INTERNAL -> log.error("model not loaded id={}", id, failure);
+            case REQUEST, CAPACITY, EXTERNAL -> log.info("model not loaded id={} code={} error={}", id, failure.code(), failure.getMessage());
         }
     }
 

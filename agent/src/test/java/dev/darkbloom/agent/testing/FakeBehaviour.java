@@ -24,6 +24,7 @@ public final class FakeBehaviour {
     volatile RuntimeException openFailure;
     volatile RuntimeException decoderFailure;
     volatile RuntimeException sampleFailure;
+    private volatile RuntimeException decodeFailure;
     volatile int trainedContextTokens = 4096;
 
     private final Queue<Integer> codes = new ConcurrentLinkedQueue<>();
@@ -90,6 +91,11 @@ public final class FakeBehaviour {
         decoderFailure = failure;
     }
 
+    /** Makes the next decode throw. */
+    public void failNextDecode(RuntimeException failure) {
+        decodeFailure = failure;
+    }
+
     /** Makes sampling fail until told otherwise with null. */
     public void failSample(RuntimeException failure) {
         sampleFailure = failure;
@@ -124,6 +130,11 @@ public final class FakeBehaviour {
     }
 
     int takeCode() {
+        RuntimeException failure = decodeFailure;
+        if (failure != null) {
+            decodeFailure = null;
+            throw failure;
+        }
         Integer code = codes.poll();
         return code == null ? 0 : code;
     }

@@ -1,0 +1,74 @@
+package dev.darkbloom.agent.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class StepPaceTest {
+    private static final long TARGET = 100_000_000;
+
+    /** Runs steps of a machine that takes so long per prompt token, and returns the last chunk. */
+    private static int settle(StepPace pace, int most, long nanosPerToken) {
+        int chunk = 0;
+        for (int i = 0; i < 30; i++) {
+            chunk = pace.chunk(most, false);
+            pace.observe(chunk, 0, chunk * nanosPerToken);
+        }
+        return chunk;
+    }
+
+    @Test
+    void firstChunkIsSmallSinceNothingIsKnown() {
+        assertThat(new StepPace(TARGET, 512).chunk(2048, false)).isEqualTo(32);
+    }
+
+    @Test
+    void chunkGrowsToWhatFitsTheTarget() {
+        assertThat(settle(new StepPace(TARGET, 4096), 4096, 100_000)).isEqualTo(1000);
+    }
+
+    @Test
+    void chunkAboveAUbatchIsAMultipleOfIt() {
+        assertThat(settle(new StepPace(TARGET, 512), 4096, 80_000)).isEqualTo(1024);
+    }
+
+    @Test
+    void chunkIsNoLargerThanTheRoom() {
+        assertThat(settle(new StepPace(TARGET, 512), 200, 1000)).isEqualTo(200);
+    }
+
+    @Test
+    void slowMachineStillMakesProgress() {
+        assertThat(settle(new StepPace(TARGET, 512), 2048, 1_000_000_000)).isEqualTo(8);
+    }
+
+    @Test
+    void runningStreamsTakeTheirPartOfTheStep() {
+        var pace = new StepPace(TARGET, 4096);
+        settle(pace, 4096, 100_000);
+        for (int i = 0; i < 50; i++) {
+            pace.observe(0, 4, 60_000_000);
+        }
+
+        assertThat(pace.chunk(4096, true)).isBetween(395, 405);
+        assertThat(pace.chunk(4096, false)).isBetween(995, 1005);
+    }
+
+    @Test
+    void ratesAreZeroBeforeTheFirstStep() {
+        var pace = new StepPace(TARGET, 512);
+
+        assertThat(pace.prefillTokensPerSecond()).isZero();
+        assertThat(pace.decodeTokensPerSecond()).isZero();
+    }
+
+    @Test
+    void ratesFollowWhatIsObserved() {
+        var pace = new StepPace(TARGET, 512);
+        settle(pace, 512, 1_000_000);
+        pace.observe(0, 8, 4_000_000);
+
+        assertThat(pace.prefillTokensPerSecond()).isEqualTo(1000, org.assertj.core.api.Assertions.within(1.0));
+        assertThat(pace.decodeTokensPerSecond()).isEqualTo(2000, org.assertj.core.api.Assertions.within(1.0));
+    }
+}
