@@ -12,6 +12,8 @@
 #include "json-schema-to-grammar.h"
 #include "reasoning-budget.h"
 
+#include "deep_stack.h"
+#include "gbnf_check.h"
 #include "guard.h"
 #include "request.h"
 #include "sampling.h"
@@ -288,6 +290,46 @@ llama_sampler * thought_watch(const dbs_chat & chat, const llama_vocab * vocab) 
     return watch;
 }
 
+/**
+ * Finds what an answer must begin with where a call is required. The format's grammar lets any amount of content come before the call
+ * and only forbids the end, so a model that would rather talk talks until its tokens are spent. The words that would trigger the
+ * grammar of a voluntary call are the words that a call begins with. Only for formats that have such words, and not where the model
+ * might open a thought by itself.
+ */
+std::vector<std::string> openings_of_a_call(const dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params & params) {
+    const bool thought_is_open = !params.thinking_start_tag.empty() && params.generation_prompt.find(params.thinking_start_tag) != std::string::npos;
+    if (params.grammar.empty() || !in.json_schema.empty() || (params.supports_thinking && in.enable_thinking && !thought_is_open)) {
+        return {};
+    }
+    common_chat_templates_inputs voluntary = in;
+    voluntary.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_AUTO;
+    std::vector<std::string> words;
+    for (const common_grammar_trigger & trigger : common_chat_templates_apply(templates.templates.get(), voluntary).grammar_triggers) {
+        if (trigger.type != COMMON_GRAMMAR_TRIGGER_TYPE_WORD || trigger.value.empty()) {
+            return {};
+        }
+        words.push_back(trigger.value);
+    }
+    return words;
+}
+
+/** A grammar of one of the words, after a line break or two, and anything behind it. */
+llama_sampler * opening_rules(const std::vector<std::string> & words, const llama_vocab * vocab) {
+    std::string choice;
+    for (const std::string & word : words) {
+        choice += choice.empty() ? "\"" : " | \"";
+        for (const char c : word) {
+            if (c == '\n') {
+                choice += "\\n";
+            } else {
+                choice += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+            }
+        }
+        choice += '"';
+    }
+    return llama_sampler_init_grammar(vocab, ("root ::= [\\n]{0,2} (" + choice + ") .*").c_str(), "root");
+}
+
 } // namespace
 
 // ---- text results
@@ -308,8 +350,7 @@ int32_t dbs_schema_to_grammar(const char * schema, size_t size, dbs_text ** out)
         return DBS_INVALID_ARGUMENT;
     }
     *out = nullptr;
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_BAD_SCHEMA, [&]() -> int32_t {
+    return dbs::on_deep_stack(DBS_BAD_SCHEMA, [&]() -> int32_t {
         common_json json;
         if (!read_json(std::string(schema, size), json)) {
             return DBS_BAD_JSON;
@@ -331,8 +372,7 @@ int32_t dbs_templates_new(const struct llama_model * model, const char * source,
         return DBS_INVALID_ARGUMENT;
     }
     *out = nullptr;
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
+    return dbs::on_deep_stack(DBS_BAD_TEMPLATE, [&]() -> int32_t {
         auto templates               = std::make_unique<dbs_templates>();
         templates->vocab             = llama_model_get_vocab(model);
         templates->templates         = common_chat_templates_init(model, size > 0 ? std::string(source, size) : std::string());
@@ -393,8 +433,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         (inputs->grammar.size > 0 && inputs->json_schema.size > 0)) {
         return DBS_INVALID_ARGUMENT;
     }
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
+    return dbs::on_deep_stack(DBS_INTERNAL, [&]() -> int32_t {
         common_chat_templates_inputs in;
         int32_t                      status = read_inputs(*templates, *inputs, in);
         if (status != DBS_OK) {
@@ -416,6 +455,9 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         });
         if (status != DBS_OK) {
             return status == DBS_BAD_TEMPLATE ? blame(in) : status;
+        }
+        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
+            chat->openings = openings_of_a_call(*templates, in, chat->params);
         }
         chat->reasoning          = in.reasoning_format;
         chat->continues          = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE;
@@ -486,9 +528,8 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
     if (chat->grammar.empty()) {
         return DBS_OK;
     }
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_BAD_GRAMMAR, [&]() -> int32_t {
-        if (chat->grammar.find('\0') != std::string::npos) {
+    return dbs::on_deep_stack(DBS_BAD_GRAMMAR, [&]() -> int32_t {
+        if (!dbs::gbnf_is_safe(chat->grammar)) {
             return DBS_BAD_GRAMMAR;
         }
         auto grammar   = std::make_unique<dbs_grammar>();
@@ -497,9 +538,13 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
         if (grammar->rules == nullptr) {
             return DBS_BAD_GRAMMAR;
         }
-        if (grammar->lazy) {
+        if (!chat->openings.empty()) {
+            grammar->opening = opening_rules(chat->openings, vocab);
+        }
+        if (grammar->lazy || grammar->opening != nullptr) {
             grammar->thinking = thought_watch(*chat, vocab);
-        } else if (!chat->grammar_is_callers) {
+        }
+        if (!grammar->lazy && !chat->grammar_is_callers) {
             // The format's grammar describes the whole turn, of which the template has already written the beginning.
             for (const int32_t token : generation_prompt_tokens(*chat, vocab)) {
                 if (llama_vocab_is_eog(vocab, token)) {

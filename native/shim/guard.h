@@ -29,6 +29,8 @@ int32_t guarded(int32_t otherwise, Body && body) noexcept {
  * The grammar parser prints a grammar that it refuses to stderr, and the schema converter prints patterns there; neither goes
  * through a log callback. The stream is swapped for the whole process while at least one thread is quiet; file descriptor 2, which
  * is what the JVM writes to, stays as it is.
+ *
+ * At its end the stack below it, where short strings and buffers of the frames that were left still lie, is zeroed as well.
  */
 class Quiet {
   public:

@@ -13,6 +13,9 @@
 
 namespace {
 
+// Upstream's parser recurses with the brackets of what the model writes; no tool's arguments nest that deep.
+constexpr int max_depth = 200;
+
 /** How much of one tool call has been handed out. */
 struct CallProgress {
     bool   begun           = false;
@@ -45,13 +48,15 @@ struct dbs_parser {
     bool                      trims_newlines = false; // a thought came before: newlines that lead the content belong to its end
     bool                      is_raw         = false; // from here on everything is content
     bool                      is_finished    = false;
+    int                       depth          = 0;     // brackets that are open, those in strings and prose counted too
 
     std::string     raw;     // all that was fed
     size_t          handed = 0; // about how much of `raw` the deltas so far account for
     common_chat_msg message; // what was found at the last feed that found something; deltas point into it
 
-    size_t                    reasoning_bytes = 0;
-    size_t                    content_bytes   = 0; // leading newlines that were trimmed count as handed out
+    size_t                    reasoning_bytes = 0; // handed out, the newlines that were skipped included
+    size_t                    content_bytes   = 0; // likewise
+    bool                      reasoning_begun = false;
     bool                      content_begun   = false;
     size_t                    calls_begun     = 0;
     std::vector<CallProgress> calls;
@@ -96,12 +101,19 @@ struct dbs_parser {
         }
         message = std::move(found);
 
-        if (message.reasoning_content.size() > reasoning_bytes) {
-            const char * text = message.reasoning_content.data() + reasoning_bytes;
-            const size_t size = message.reasoning_content.size() - reasoning_bytes;
+        // Newlines around a thought belong to its tags: the first ones are skipped, later ones wait for text to follow them.
+        const std::string & reasoning = message.reasoning_content;
+        while (!reasoning_begun && reasoning_bytes < reasoning.size() && reasoning[reasoning_bytes] == '\n') {
+            reasoning_bytes++;
+        }
+        const size_t reasoning_end = reasoning.find_last_not_of('\n') + 1; // 0 when there is nothing else
+        if (reasoning_end > reasoning_bytes) {
+            const char * text = reasoning.data() + reasoning_bytes;
+            const size_t size = reasoning_end - reasoning_bytes;
             add(DBS_DELTA_REASONING, 0, text, size);
             mark(text, size);
-            reasoning_bytes += size;
+            reasoning_bytes = reasoning_end;
+            reasoning_begun = true;
         }
         if (!content_begun && trims_newlines) {
             while (content_bytes < message.content.size() && message.content[content_bytes] == '\n') {
@@ -163,12 +175,29 @@ struct dbs_parser {
         }
     }
 
+    bool nests_too_deep(const char * text, size_t size) {
+        for (size_t i = 0; i < size && depth <= max_depth; i++) {
+            if (text[i] == '[' || text[i] == '{') {
+                depth++;
+            } else if ((text[i] == ']' || text[i] == '}') && depth > 0) {
+                depth--;
+            }
+        }
+        return depth > max_depth; // and stays so
+    }
+
     int32_t feed(const char * text, size_t size, bool is_final) {
         deltas.clear();
         raw.append(text, size);
         if (is_raw) {
             hand_out_raw();
             return DBS_OK;
+        }
+        if (nests_too_deep(text, size)) {
+            if (is_final) {
+                hand_out_raw();
+            }
+            return is_final ? DBS_NO_PARSE : DBS_OK;
         }
         if (!is_final) {
             read(true, false);

@@ -23,6 +23,7 @@ struct dbs_chat {
     common_chat_params      params;
     std::string             grammar;                   // the template's, or the caller's
     bool                    grammar_is_callers = false; // a caller's grammar begins with the answer, not with the generation prompt
+    std::vector<std::string> openings;                  // words of which one must open the answer, a thought aside; empty: any may
     common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
     bool                    continues          = false;
     std::vector<int32_t>    preserved; // sorted

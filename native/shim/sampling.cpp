@@ -8,6 +8,8 @@
 
 #include "reasoning-budget.h"
 
+#include "deep_stack.h"
+#include "gbnf_check.h"
 #include "guard.h"
 #include "sampling.h"
 
@@ -60,6 +62,7 @@ struct dbs_sampler {
     llama_sampler *                chain = nullptr;
     std::unique_ptr<dbs_grammar>   grammar;
     std::vector<llama_token_data>  candidates; // [n_vocab], so that no step allocates
+    const llama_vocab *            vocab        = nullptr;
     int32_t                        n_vocab      = 0;
     int32_t                        direct_top_k = 0;     // > 0: the chain's first link was this top-k, and we do it
     bool                           takes_argmax = false; // the chain is greedy and nothing in it can move the maximum
@@ -69,16 +72,21 @@ struct dbs_sampler {
 
     void add(llama_sampler * link) { llama_sampler_chain_add(chain, link); }
 
-    // A lazy grammar sleeps while the model thinks: tool markers in a thought are only talk.
-    bool grammar_is_awake() const {
-        if (grammar == nullptr) {
+    // A lazy grammar and an opening sleep while the model thinks: tool markers in a thought are only talk.
+    bool is_thinking() const {
+        if (grammar == nullptr || grammar->thinking == nullptr) {
             return false;
         }
-        if (grammar->thinking == nullptr) {
-            return true;
-        }
         const common_reasoning_budget_state state = common_reasoning_budget_get_state(grammar->thinking);
-        return state == REASONING_BUDGET_IDLE || state == REASONING_BUDGET_DONE;
+        return state != REASONING_BUDGET_IDLE && state != REASONING_BUDGET_DONE;
+    }
+
+    llama_sampler * awake_rules() const {
+        return grammar != nullptr && !(grammar->lazy && is_thinking()) ? grammar->rules : nullptr;
+    }
+
+    llama_sampler * awake_opening() const {
+        return grammar != nullptr && !is_thinking() ? grammar->opening : nullptr;
     }
 
     llama_token_data_array all_candidates(const float * logits) {
@@ -108,11 +116,16 @@ struct dbs_sampler {
         return { best, static_cast<size_t>(k), -1, true };
     }
 
+    void apply_grammar(llama_token_data_array & array) {
+        llama_sampler_apply(awake_rules(), &array);
+        llama_sampler_apply(awake_opening(), &array);
+    }
+
     // The grammar's view of one token; asking for the whole vocabulary costs milliseconds.
     bool grammar_allows(int32_t id) {
         llama_token_data       one   = { id, 1.0f, 0.0f };
         llama_token_data_array array = { &one, 1, -1, false };
-        llama_sampler_apply(grammar->rules, &array);
+        apply_grammar(array);
         return one.logit != -INFINITY;
     }
 
@@ -136,7 +149,7 @@ struct dbs_sampler {
     // The chain's choice among what the grammar allows; -1 when it allows nothing.
     int32_t allowed_choice(const float * logits) {
         llama_token_data_array array = all_candidates(logits);
-        llama_sampler_apply(grammar->rules, &array);
+        apply_grammar(array);
         // The refused ones would survive a top-k over fewer allowed ones, so they are left out.
         size_t kept = 0;
         for (size_t i = 0; i < array.size; i++) {
@@ -160,12 +173,14 @@ struct dbs_sampler {
         return pick(array);
     }
 
-    // As llama.cpp's common sampler: what the grammar sees is decided before the token moves the state of the thought.
+    // As llama.cpp's common sampler: who is awake is decided before the token moves the state of the thought.
     void accept(int32_t token) {
-        const bool awake = grammar_is_awake();
+        llama_sampler * const rules   = awake_rules();
+        llama_sampler * const opening = awake_opening();
+        const bool            thought = is_thinking();
         if (grammar != nullptr && grammar->thinking != nullptr) {
             llama_sampler_accept(grammar->thinking, token);
-            if (!awake && common_reasoning_budget_get_state(grammar->thinking) == REASONING_BUDGET_DONE) {
+            if (grammar->lazy && thought && !is_thinking()) {
                 // The tag that ended the thought may itself be what the grammar waits for.
                 if (const std::vector<llama_token> * tag = common_reasoning_budget_get_end_match(grammar->thinking)) {
                     for (const llama_token part : *tag) {
@@ -174,8 +189,10 @@ struct dbs_sampler {
                 }
             }
         }
-        if (awake) {
-            llama_sampler_accept(grammar->rules, token);
+        llama_sampler_accept(rules, token);
+        // What ends the answer has no text, and the opening has nothing to say about it once it was allowed.
+        if (!llama_vocab_is_eog(vocab, token)) {
+            llama_sampler_accept(opening, token);
         }
         llama_sampler_accept(chain, token);
     }
@@ -287,6 +304,7 @@ bool matters_to_greedy(uint8_t kind) {
 }
 
 int32_t build(dbs_sampler & sampler, const llama_vocab * vocab, const dbs_sampling & s) {
+    sampler.vocab   = vocab;
     sampler.n_vocab = llama_vocab_n_tokens(vocab);
     if (sampler.n_vocab <= 0) {
         return DBS_INVALID_ARGUMENT;
@@ -357,11 +375,10 @@ int32_t dbs_grammar_new(const struct llama_vocab * vocab, const char * gbnf, siz
         return DBS_INVALID_ARGUMENT;
     }
     *out = nullptr;
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_BAD_GRAMMAR, [&]() -> int32_t {
+    return dbs::on_deep_stack(DBS_BAD_GRAMMAR, [&]() -> int32_t {
         const std::string text(gbnf, size);
-        if (text.find('\0') != std::string::npos) {
-            return DBS_BAD_GRAMMAR; // llama.cpp would read up to there and call it the whole
+        if (!dbs::gbnf_is_safe(text)) {
+            return DBS_BAD_GRAMMAR;
         }
         auto grammar   = std::make_unique<dbs_grammar>();
         grammar->rules = llama_sampler_init_grammar(vocab, text.c_str(), "root");
@@ -430,7 +447,7 @@ int32_t dbs_sampler_sample(dbs_sampler * sampler, struct llama_context * ctx, in
             return DBS_INVALID_ARGUMENT;
         }
         int32_t chosen = sampler->first_choice(logits);
-        if (sampler->grammar_is_awake() && (chosen < 0 || !sampler->grammar_allows(chosen))) {
+        if (sampler->grammar != nullptr && (chosen < 0 || !sampler->grammar_allows(chosen))) {
             chosen = sampler->allowed_choice(logits);
             if (chosen < 0) {
                 sampler->broken = true;

@@ -5,11 +5,13 @@
 
 struct dbs_grammar {
     llama_sampler * rules    = nullptr; // llama.cpp's grammar sampler
-    llama_sampler * thinking = nullptr; // follows a thought's tags; NULL unless a lazy grammar must sleep while the model thinks
-    bool            lazy     = false;
+    llama_sampler * opening  = nullptr; // a second one that only says how the answer begins; mostly NULL
+    llama_sampler * thinking = nullptr; // follows a thought's tags for the one that must sleep meanwhile; NULL when none must
+    bool            lazy     = false;   // `rules` sleep during a thought, and then until a trigger; otherwise only `opening` sleeps
 
     ~dbs_grammar() {
         llama_sampler_free(rules);
+        llama_sampler_free(opening);
         llama_sampler_free(thinking);
     }
 };

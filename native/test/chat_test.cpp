@@ -166,7 +166,12 @@ void grammars_of_a_format_hold(const Demo & demo, dbs_templates * templates) {
     CHECK(answer(request).find("Hello!") == 0);
     // A forced call, though the model would rather greet.
     request.inputs.tool_choice = DBS_TOOL_REQUIRED;
-    CHECK(answer(request).find("<tool_call>") == 0);
+    const std::string forced = answer(request);
+    CHECK(forced.find_first_not_of(" \n") == forced.find("<tool_call>\n") && forced.find("{\"name\": \"get_weather\"") != std::string::npos);
+    request.inputs.enable_thinking = 1;
+    const std::string thought      = answer(request);
+    const size_t      end          = thought.find("</think>");
+    CHECK(end != std::string::npos && thought.find_first_not_of(" \n", end + 8) == thought.find("<tool_call>"));
     // A schema, with and without a thought before it.
     Request json("What is the capital of Chile as JSON?");
     json.schema = R"({"type":"object","properties":{"capital":{"type":"string"}},"required":["capital"],"additionalProperties":false})";

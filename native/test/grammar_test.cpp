@@ -1,4 +1,5 @@
 #include <cctype>
+#include <thread>
 
 #include "check.h"
 
@@ -61,9 +62,14 @@ void bad_grammars_are_refused(const Demo & demo) {
     dbs_grammar * grammar = nullptr;
     for (const std::string & gbnf : { std::string("root ::= \"a"), std::string("root ::= nothing"), std::string("rule ::= \"a\""),
                                       std::string("root ::= root \"a\""), std::string("root ::= \"a\"\0x", 13), std::string("!"),
-                                      std::string("root ::= [a-z]{1,1000000}") }) {
+                                      std::string("root ::= \"a\"{5,2}"), std::string("root ::= \"a\"{5000}"),
+                                      "root ::= " + std::string(5000, '(') + "\"a\"" + std::string(5000, ')') }) {
         CHECK_STATUS(DBS_BAD_GRAMMAR, dbs_grammar_new(demo.vocab, gbnf.data(), gbnf.size(), &grammar));
         CHECK(grammar == nullptr);
+    }
+    // What looks like the above in a literal, a class or a comment is not that.
+    for (const std::string gbnf : { "root ::= \"{5,2}\" [{5,2}] # {5,2}\n", "root ::= [\\]{5,2}(] \"\\\"{5,2}\"", "root ::= \"a\"{2,5} \"b\"{3} \"c\"{2,}" }) {
+        dbs_grammar_free(grammar_of(demo, gbnf));
     }
     CHECK_STATUS(DBS_INVALID_ARGUMENT, dbs_grammar_new(demo.vocab, "", 0, &grammar));
     dbs_grammar_free(nullptr);
@@ -72,6 +78,24 @@ void bad_grammars_are_refused(const Demo & demo) {
     s.mirostat       = 9;
     dbs_sampler * sampler = nullptr;
     CHECK_STATUS(DBS_INVALID_ARGUMENT, dbs_sampler_new(demo.model, &s, grammar_of(demo, "root ::= \"a\""), &sampler));
+}
+
+// Tested on a thread with the JVM's default stack of one megabyte.
+void chains_of_references_are_survived(const Demo & demo) {
+    std::string gbnf   = "root ::= r0\n";
+    std::string schema = R"({"$ref":"#/$defs/d0","$defs":{)";
+    for (int i = 0; i < 20000; i++) {
+        gbnf += "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + "\n";
+        schema += "\"d" + std::to_string(i) + "\":{\"$ref\":\"#/$defs/d" + std::to_string(i + 1) + "\"},";
+    }
+    gbnf += "r20000 ::= \"x\"\n";
+    schema += R"("d20000":{"type":"string"}}})";
+    std::thread([&] {
+        dbs_grammar_free(grammar_of(demo, gbnf));
+        dbs_text * text = nullptr;
+        CHECK_STATUS(DBS_OK, dbs_schema_to_grammar(schema.data(), schema.size(), &text));
+        dbs_text_free(text);
+    }).join();
 }
 
 void a_grammar_that_allows_nothing_ends_in_a_status(const Demo & demo, llama_context * ctx) {
@@ -118,6 +142,7 @@ void test_grammars(const Demo & demo) {
     answers_follow_their_grammar(demo, ctx);
     a_schema_becomes_a_grammar(demo, ctx);
     bad_grammars_are_refused(demo);
+    chains_of_references_are_survived(demo);
     a_grammar_that_allows_nothing_ends_in_a_status(demo, ctx);
     sampling_past_the_end_of_a_grammar_stays_at_the_end(demo, ctx);
     llama_free(ctx);

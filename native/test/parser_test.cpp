@@ -90,7 +90,8 @@ void a_thought_that_the_prompt_opened_is_split_off(dbs_templates * templates) {
     dbs_chat * chat   = request.applied(templates);
     Answer     answer = parsed_in_every_step(chat, "2 and 2 make 4.\n</think>\n\n2 + 2 is 4.");
     CHECK(answer.content == "2 + 2 is 4.");
-    CHECK(answer.reasoning.find("2 and 2 make 4.") == 0 && answer.reasoning.find("think") == std::string::npos);
+    CHECK(answer.reasoning == "2 and 2 make 4.");
+    CHECK(parsed_in_every_step(chat, "\n\nfirst\n\nsecond\n\n</think>\n4").reasoning == "first\n\nsecond");
     // However many newlines follow the thought, none leads the content; those inside it stay.
     CHECK(parsed_in_every_step(chat, "a</think>\n\n\n\n2\n\n3").content == "2\n\n3");
     CHECK(parsed_in_every_step(chat, "a</think>2").content == "2");
@@ -129,7 +130,7 @@ void calls_come_with_name_id_and_arguments(dbs_templates * templates) {
     request.inputs.enable_thinking = 1;
     chat   = request.applied(templates);
     answer = parsed_in_every_step(chat, "I need the weather.\n</think>\n\n" + call);
-    CHECK(answer.names.size() == 1 && answer.content.empty() && answer.reasoning.find("I need the weather.") == 0);
+    CHECK(answer.names.size() == 1 && answer.content.empty() && answer.reasoning == "I need the weather.");
     dbs_chat_free(chat);
 }
 
@@ -156,6 +157,20 @@ void what_does_not_parse_is_handed_out_as_content(dbs_templates * templates) {
     dbs_chat_free(chat);
 }
 
+void arguments_that_nest_without_end_do_not_blow_the_stack(dbs_templates * templates) {
+    Request request("What is the weather in Paris?");
+    request.tools                      = R"([{"type":"function","function":{"name":"put","parameters":{"type":"object","properties":{"v":{}}}}}])";
+    dbs_chat *        chat = request.applied(templates);
+    const std::string open = "<tool_call>\n{\"name\": \"put\", \"arguments\": {\"v\": ";
+    const std::string deep = open + std::string(20000, '[');
+    CHECK(parsed(chat, deep, deep.size()).status == DBS_NO_PARSE);
+    CHECK(parsed(chat, deep, 500).status == DBS_NO_PARSE);
+    const std::string fair = open + std::string(150, '[') + std::string(150, ']') + "}}\n</tool_call>";
+    const Answer      answer = parsed(chat, fair, fair.size());
+    CHECK(answer.status == DBS_OK && answer.names.size() == 1 && answer.arguments[0].size() > 300);
+    dbs_chat_free(chat);
+}
+
 void a_continued_message_is_not_repeated(dbs_templates * templates) {
     Request request("");
     request.messages                      = R"([{"role":"user","content":"Count"},{"role":"assistant","content":"1, 2,"}])";
@@ -174,6 +189,7 @@ void test_parser(const Demo & demo) {
     calls_come_with_name_id_and_arguments(templates);
     calls_that_nobody_wants_parsed_stay_text(templates);
     what_does_not_parse_is_handed_out_as_content(templates);
+    arguments_that_nest_without_end_do_not_blow_the_stack(templates);
     a_continued_message_is_not_repeated(templates);
     dbs_templates_free(templates);
     dbs_parser_free(nullptr);
