@@ -18,6 +18,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
@@ -140,8 +141,9 @@ public final class ApiServer implements AutoCloseable {
             return AgentException.ofParam(
                     ErrorCode.CONFIG_INVALID, "local.bind", named(address) + " cannot be bound: " + cause.getMessage());
         }
-        String holder = PortHolder.ofThisSystem().find(address.getPort()).map(found -> " is held by " + found).orElse(" is in use by another program");
-        return new AgentException(ErrorCode.PORT_IN_USE, named(address) + holder, cause);
+        Optional<PortHolder.Holder> holder = PortHolder.ofThisSystem().find(address.getPort());
+        String state = holder.map(found -> " is held by " + found).orElse(" is in use by another program");
+        return new AgentException(ErrorCode.PORT_IN_USE, named(address) + state, cause);
     }
 
     private static String named(InetSocketAddress address) {

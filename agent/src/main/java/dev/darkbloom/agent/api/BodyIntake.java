@@ -63,7 +63,7 @@ final class BodyIntake implements AutoCloseable {
     void append(ByteBuf bytes) {
         int size = bytes.readableBytes();
         if (content.length() + size > route.bodyCap()) {
-            throw RequestGate.tooLarge(route);
+            throw Refusals.tooLarge(route);
         }
         if (!budget.take(size)) {
             throw new AgentException(

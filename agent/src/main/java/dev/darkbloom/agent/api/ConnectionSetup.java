@@ -1,7 +1,6 @@
 package dev.darkbloom.agent.api;
 
 import dev.darkbloom.agent.base.AgentException;
-import dev.darkbloom.agent.base.ErrorCode;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
@@ -54,8 +53,7 @@ final class ConnectionSetup extends ChannelInitializer<Channel> {
     private final class TurnedAway extends ChannelInboundHandlerAdapter {
         @Override
         public void channelActive(ChannelHandlerContext ctx) {
-            var error = new AgentException(
-                    ErrorCode.QUEUE_FULL, parts.limits().maxConnections() + " connections are open, as many as this endpoint takes");
+            AgentException error = Refusals.tooManyConnections(parts.limits().maxConnections());
             byte[] body = ErrorEnvelope.of(error);
             var head = parts.heads().refusal(Exchange.unread(RequestIds.next()), error.code(), "", body.length);
             var response = new DefaultFullHttpResponse(

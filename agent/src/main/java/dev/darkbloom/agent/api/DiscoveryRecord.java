@@ -122,6 +122,9 @@ public record DiscoveryRecord(String baseUrl, Redacted apiKey, String host, int 
     /** A pid is given to another process one day; that one has started after the record was written. */
     private boolean isAlive() {
         Optional<ProcessHandle> process = ProcessHandle.of(pid).filter(ProcessHandle::isAlive);
-        return process.isPresent() && process.get().info().startInstant().map(start -> !start.isAfter(updatedAt.plusSeconds(1))).orElse(true);
+        if (process.isEmpty()) {
+            return false;
+        }
+        return process.get().info().startInstant().map(start -> !start.isAfter(updatedAt.plusSeconds(1))).orElse(true);
     }
 }

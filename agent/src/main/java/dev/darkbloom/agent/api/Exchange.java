@@ -47,7 +47,8 @@ record Exchange(
 
     /** Returns an exchange for a request whose head never came whole; its connection ends with the answer. */
     static Exchange unread(RequestId id) {
-        return new Exchange(id, Optional.empty(), HttpVersion.HTTP_1_1, false, false, Optional.empty(), false, System.nanoTime(), new Presence());
+        return new Exchange(
+                id, Optional.empty(), HttpVersion.HTTP_1_1, false, false, Optional.empty(), false, System.nanoTime(), new Presence());
     }
 
     /** Returns an exchange whose connection ends with the answer. */

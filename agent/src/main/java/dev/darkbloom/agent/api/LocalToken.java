@@ -60,7 +60,8 @@ public final class LocalToken {
             return Optional.empty();
         }
         if (!FORM.matcher(text).matches()) {
-            throw new AgentException(ErrorCode.CONFIG_INVALID, file + " does not hold a key of the local endpoint; remove it and a new one is made");
+            throw new AgentException(
+                    ErrorCode.CONFIG_INVALID, file + " does not hold a key of the local endpoint; remove it and a new one is made");
         }
         AtomicFile.restrictToOwner(file);
         return Optional.of(new Redacted(text));

@@ -22,6 +22,7 @@ interface PortHolder {
 
     /** Returns the way that this operating system has. */
     static PortHolder ofThisSystem() {
-        return System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("mac") ? LsofPortHolder.ofThisMac() : ProcPortHolder.ofThisMachine();
+        boolean isMac = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("mac");
+        return isMac ? LsofPortHolder.ofThisMac() : ProcPortHolder.ofThisMachine();
     }
 }

@@ -2,7 +2,6 @@ package dev.darkbloom.agent.api;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
-import io.netty.handler.codec.TooLongFrameException;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
@@ -11,7 +10,6 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.QueryStringDecoder;
-import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -53,7 +51,7 @@ final class RequestGate {
 
     Verdict judge(HttpRequest request) {
         if (request.decoderResult().isFailure()) {
-            return refuse(unreadable(request.decoderResult().cause()));
+            return refuse(Refusals.unreadableHead(request.decoderResult().cause()));
         }
         String version = request.protocolVersion().text();
         if (!version.equals(HttpVersion.HTTP_1_1.text()) && !version.equals(HttpVersion.HTTP_1_0.text())) {
@@ -120,23 +118,13 @@ final class RequestGate {
         return new Verdict.Refuse(error, Optional.empty(), "");
     }
 
-    private static AgentException unreadable(Throwable cause) {
-        if (cause instanceof TooLongHttpHeaderException) {
-            return new AgentException(ErrorCode.HEADERS_TOO_LARGE, "the headers are larger than this endpoint reads");
-        }
-        if (cause instanceof TooLongFrameException) {
-            return new AgentException(ErrorCode.INVALID_REQUEST, "the request line is longer than this endpoint reads");
-        }
-        // The decoder's own message quotes what it read.
-        return new AgentException(ErrorCode.INVALID_REQUEST, "this is not an HTTP/1.1 request");
-    }
-
     /** HTTP/1.1 has exactly one Host; a browser always sends it, so what speaks HTTP/1.0 without one is no web page. */
     private Optional<AgentException> hostError(HttpRequest request) {
         List<String> fields = request.headers().getAll(HttpHeaderNames.HOST);
         boolean needed = request.protocolVersion().equals(HttpVersion.HTTP_1_1);
         if (fields.size() > 1 || fields.isEmpty() && needed) {
-            return Optional.of(new AgentException(ErrorCode.INVALID_REQUEST, "the request has " + fields.size() + " Host headers, not one"));
+            String message = "the request has " + fields.size() + " Host headers, not one";
+            return Optional.of(new AgentException(ErrorCode.INVALID_REQUEST, message));
         }
         boolean allowed = fields.stream().allMatch(hosts::allows) && authority(request.uri()).stream().allMatch(hosts::allows);
         return allowed
@@ -157,16 +145,9 @@ final class RequestGate {
         }
         long length = HttpUtil.getContentLength(request, 0L);
         if (route.endpoint().isPresent() && length > route.bodyCap()) {
-            return Optional.of(tooLarge(route));
+            return Optional.of(Refusals.tooLarge(route));
         }
         return Optional.empty();
-    }
-
-    /** Returns the error for a body beyond the route's cap. */
-    static AgentException tooLarge(Route route) {
-        return new AgentException(
-                ErrorCode.PAYLOAD_TOO_LARGE,
-                "the body is larger than " + route.label() + " takes: " + route.bodyCap() + " bytes (" + (route.bodyCap() >> 20) + " MiB)");
     }
 
     /** Returns {@code host[:port]} of a target in absolute form, which RFC 9112, 3.2.2 has every server accept. */

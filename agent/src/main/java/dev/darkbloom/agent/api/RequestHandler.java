@@ -4,7 +4,6 @@ import dev.darkbloom.agent.api.ConnectionClock.Phase;
 import dev.darkbloom.agent.api.ConnectionClock.TimedOut;
 import dev.darkbloom.agent.api.RequestGate.Verdict;
 import dev.darkbloom.agent.base.AgentException;
-import dev.darkbloom.agent.base.ErrorCode;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;
@@ -147,7 +146,7 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
         switch (state) {
             case RECEIVING -> {
                 if (content.decoderResult().isFailure()) {
-                    refuse(current.closing(), unreadableBody(), "");
+                    refuse(current.closing(), Refusals.unreadableBody(), "");
                     return;
                 }
                 try {
@@ -174,10 +173,6 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
             }
             case WAITING, ANSWERING, LINGERING -> { }
         }
-    }
-
-    private static AgentException unreadableBody() {
-        return new AgentException(ErrorCode.INVALID_REQUEST, "the body's chunks cannot be read");
     }
 
     /** Has the request's thread answer. Takes {@code body}, which may be null. */
@@ -264,9 +259,9 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
             switch (phase) {
                 case HEAD -> {
                     open(Exchange.unread(RequestIds.next()));
-                    refuse(current, late(), "");
+                    refuse(current, Refusals.tooLate(), "");
                 }
-                case BODY -> refuse(current.closing(), late(), "");
+                case BODY -> refuse(current.closing(), Refusals.tooLate(), "");
                 case ANSWER -> {
                     log.debug("reader stalled id={}", current == null ? "none" : current.id());
                     ctx.close();
@@ -275,10 +270,6 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
             }
         }
         ctx.fireUserEventTriggered(event);
-    }
-
-    private static AgentException late() {
-        return new AgentException(ErrorCode.REQUEST_TIMEOUT, "the request did not come in time");
     }
 
     @Override

@@ -53,11 +53,13 @@ final class RequestThreads {
 
     private static void note(Exchange exchange, AgentException error) {
         String code = error.code().wireCode();
+        String id = exchange.id().value();
+        String route = exchange.label();
         switch (error.code().kind()) {
-            case REQUEST -> log.debug("request refused id={} route={} code={}", exchange.id(), exchange.label(), code);
-            case CAPACITY, EXTERNAL -> log.info("request refused id={} route={} code={}", exchange.id(), exchange.label(), code);
-            case SETUP -> log.error("request failed id={} route={} code={} remedy={}", exchange.id(), exchange.label(), code, error.code().remedy());
-            case INTERNAL -> log.error("request failed id={} route={} code={}", exchange.id(), exchange.label(), code, WithoutMessages.of(error));
+            case REQUEST -> log.debug("request refused id={} route={} code={}", id, route, code);
+            case CAPACITY, EXTERNAL -> log.info("request refused id={} route={} code={}", id, route, code);
+            case SETUP -> log.error("request failed id={} route={} code={} remedy={}", id, route, code, error.code().remedy());
+            case INTERNAL -> log.error("request failed id={} route={} code={}", id, route, code, WithoutMessages.of(error));
         }
     }
 }

@@ -3,10 +3,18 @@ package dev.darkbloom.agent.api;
 import static dev.darkbloom.agent.api.Texts.segment;
 import static dev.darkbloom.agent.api.Texts.text;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.chat.Endpoint;
+import dev.darkbloom.agent.content.Content;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.util.List;
@@ -147,6 +155,70 @@ class ApiServerTest {
     }
 
     @Test
+    void anUnforeseenFailureIsLoggedWithoutItsMessage() {
+        RequestRunner runner = (endpoint, id, body, sink) -> {
+            throw new IllegalStateException("quotes " + text(body), new RuntimeException("deeper " + text(body)));
+        };
+        try (var logs = CapturedLogs.of("dev.darkbloom"); var server = TestServer.open(runner)) {
+            server.post("/v1/chat/completions", "{\"secret\":1}");
+
+            assertThat(logs.text())
+                    .contains("request failed")
+                    .contains("route=/v1/chat/completions")
+                    .contains("java.lang.IllegalStateException")
+                    .contains("java.lang.RuntimeException")
+                    .doesNotContain("secret")
+                    .doesNotContain("quotes");
+        }
+    }
+
+    @Test
+    void anUnforeseenFailureInTheMiddleOfAStreamIsANeutralEvent() {
+        RequestRunner runner = (endpoint, id, body, sink) -> {
+            sink.beginStream();
+            sink.event(segment("data: 1"));
+            throw new IllegalStateException("quotes " + text(body));
+        };
+        try (var server = TestServer.open(runner)) {
+            assertThat(server.post("/v1/chat/completions", "{\"secret\":1}").body())
+                    .startsWith("data: 1\n\ndata: {\"error\":{")
+                    .endsWith("\"code\":\"internal_failure\",\"param\":null}}\n\n")
+                    .doesNotContain("secret");
+        }
+    }
+
+    @Test
+    void theBodyIsFreedWhenTheRequestEnds() {
+        var kept = new ConcurrentLinkedQueue<Content>();
+        RequestRunner runner = (endpoint, id, body, sink) -> {
+            kept.add(body);
+            sink.document(segment("{}"));
+        };
+        try (var server = TestServer.open(runner)) {
+            server.post("/v1/chat/completions", "{}");
+            await().untilAsserted(() -> assertThatThrownBy(() -> text(kept.element())).isInstanceOf(IllegalStateException.class));
+        }
+    }
+
+    @Test
+    void anEndpointOnIpv6LoopbackAnswers() {
+        assumeTrue(hasIpv6(), "this machine has no IPv6 loopback");
+        var settings = ApiSettings.of("::1", 0, Optional.empty());
+        try (var server = TestServer.open(settings, ECHO, PropsSource.NONE)) {
+            assertThat(server.send(HttpRequest.newBuilder(URI.create("http://[::1]:" + server.server.port() + "/health"))).body())
+                    .isEqualTo("{\"status\":\"ok\"}");
+        }
+    }
+
+    private static boolean hasIpv6() {
+        try (var socket = new ServerSocket(0, 1, InetAddress.getByName("::1"))) {
+            return socket.isBound();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    @Test
     void aRunnerThatAnswersNothingIsAnInternalFailure() {
         try (var server = TestServer.open((endpoint, id, body, sink) -> { })) {
             assertThat(server.post("/v1/chat/completions", "{}").statusCode()).isEqualTo(500);
@@ -193,15 +265,20 @@ class ApiServerTest {
     void bothWaysToShowTheKeyAreTaken() {
         try (var server = TestServer.open(ECHO)) {
             for (String value : List.of("Bearer " + TestServer.KEY, "bearer " + TestServer.KEY, "BEARER   " + TestServer.KEY)) {
-                assertThat(server.send(server.anonymous("/v1/models").header("Authorization", value)).statusCode()).as(value).isEqualTo(200);
+                assertThat(models(server, "Authorization", value)).as(value).isEqualTo(200);
             }
-            assertThat(server.send(server.anonymous("/v1/models").header("x-api-key", TestServer.KEY)).statusCode()).isEqualTo(200);
+            assertThat(models(server, "x-api-key", TestServer.KEY)).isEqualTo(200);
 
-            for (String value : List.of(TestServer.KEY, "Basic " + TestServer.KEY, "Bearer", "Bearer " + TestServer.KEY + "x", "Bearer x")) {
-                assertThat(server.send(server.anonymous("/v1/models").header("Authorization", value)).statusCode()).as(value).isEqualTo(401);
+            String key = TestServer.KEY;
+            for (String value : List.of(key, "Basic " + key, "Bearer", "Bearer" + key, "Bearer " + key + "x", "Bearer x")) {
+                assertThat(models(server, "Authorization", value)).as(value).isEqualTo(401);
             }
-            assertThat(server.send(server.anonymous("/v1/models").header("x-api-key", "")).statusCode()).isEqualTo(401);
+            assertThat(models(server, "x-api-key", "")).isEqualTo(401);
         }
+    }
+
+    private static int models(TestServer server, String header, String value) {
+        return server.send(server.anonymous("/v1/models").header(header, value)).statusCode();
     }
 
     @Test

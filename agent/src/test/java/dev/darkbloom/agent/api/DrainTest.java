@@ -61,7 +61,8 @@ class DrainTest {
     void anAnswerCountsUntilItsLastByteIsWritten() {
         int bytes = 64 << 20;
         MemorySegment large = Arena.global().allocate(bytes).fill((byte) ' ');
-        try (var server = TestServer.open((endpoint, id, body, sink) -> sink.document(large)); RawConnection connection = server.connect()) {
+        try (var server = TestServer.open((endpoint, id, body, sink) -> sink.document(large));
+                RawConnection connection = server.connect()) {
             connection.send(post("/v1/chat/completions", "{}"));
             assertThat(connection.readHead().status()).isEqualTo(200);
 

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -48,8 +49,8 @@ class LocalTokenTest {
     void manyFirstUsesAtOnceAgreeOnOneKey() throws Exception {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             Callable<String> use = () -> LocalToken.readOrCreate(file).reveal();
-            var keys = threads.invokeAll(IntStream.range(0, 32).mapToObj(_ -> use).toList()).stream().map(done -> done.resultNow()).distinct();
-            assertThat(keys).hasSize(1);
+            var uses = threads.invokeAll(IntStream.range(0, 32).mapToObj(_ -> use).toList());
+            assertThat(uses.stream().map(Future::resultNow).distinct()).hasSize(1);
         }
     }
 

@@ -17,7 +17,15 @@ class PagesTest {
     private static final PropsSource PROPS = model -> model.filter(id -> !id.equals("demo")).isPresent()
             ? Optional.empty()
             : Optional.of(new PropsSource.Props(
-                    "demo", "bloom-demo.gguf", 8, 2048, Map.of("temperature", 0.8), "{{ messages }}", "", "<|im_end|>", "darkbloom-agent 0.1.0"));
+                    "demo",
+                    "bloom-demo.gguf",
+                    8,
+                    2048,
+                    Map.of("temperature", 0.8),
+                    "{{ messages }}",
+                    "",
+                    "<|im_end|>",
+                    "darkbloom-agent 0.1.0"));
 
     private static TestServer server() {
         return TestServer.open(
@@ -75,7 +83,8 @@ class PagesTest {
                     .contains("darkbloom_engine_ready{model=\"org/some.model-7B\"} 0.0")
                     .contains("darkbloom_engine_requests_refused_total{model=\"demo\"} 3.0");
 
-            server.models.statuses = List.of(FakeModels.status("demo", ModelState.READY, 99), FakeModels.status("late", ModelState.READY, 1));
+            server.models.statuses =
+                    List.of(FakeModels.status("demo", ModelState.READY, 99), FakeModels.status("late", ModelState.READY, 1));
             assertThat(server.get("/metrics").body())
                     .contains("llamacpp:tokens_predicted_total{model=\"demo\"} 99.0")
                     .contains("llamacpp:tokens_predicted_total{model=\"late\"} 1.0");

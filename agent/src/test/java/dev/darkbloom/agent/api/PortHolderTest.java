@@ -20,7 +20,8 @@ class PortHolderTest {
 
     @Test
     void namesWithSpacesStayWhole() {
-        assertThat(new LsofPortHolder(_ -> "p501\ncLM Studio Helper\nf22\n").find(1)).contains(new PortHolder.Holder(501, "LM Studio Helper"));
+        var lsof = new LsofPortHolder(_ -> "p501\ncLM Studio Helper\nf22\n");
+        assertThat(lsof.find(1)).contains(new PortHolder.Holder(501, "LM Studio Helper"));
     }
 
     @Test

@@ -39,7 +39,8 @@ final class RawConnection implements AutoCloseable {
 
     /** Returns a request with Host and key. */
     static String request(String method, String path, String... headers) {
-        var text = new StringBuilder(method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + TestServer.KEY + "\r\n");
+        var text = new StringBuilder(method).append(' ').append(path).append(" HTTP/1.1\r\nHost: localhost\r\n");
+        text.append("Authorization: Bearer ").append(TestServer.KEY).append("\r\n");
         for (String header : headers) {
             text.append(header).append("\r\n");
         }
