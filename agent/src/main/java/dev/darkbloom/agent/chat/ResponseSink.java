@@ -33,4 +33,15 @@ public interface ResponseSink {
 
     /** Has {@code action} run once when the other side goes away, at once if it is gone already; from any thread, must not block. */
     void onGone(Runnable action);
+
+    /** Tells what an answer took, once, before {@link #document} or {@link #endStream}; for those who account for it. */
+    default void used(Usage usage) {}
+
+    /**
+     * Returns the least time between two events with text, in nanoseconds; what comes in between is merged into one event. 0 sends every
+     * piece at once.
+     */
+    default long eventGapNanos() {
+        return 0;
+    }
 }

@@ -40,6 +40,14 @@ public final class JsonScanner {
         return new JsonScanner(text, JsonValidator.check(text, MAX_DEPTH));
     }
 
+    /**
+     * Returns whether {@code text}, which need not be JSON, nests deeper than {@link #MAX_DEPTH}: for text in a string of the request that
+     * native code may try to read as JSON.
+     */
+    public static boolean isTooDeep(MemorySegment text) {
+        return JsonValidator.isDeeper(text, MAX_DEPTH);
+    }
+
     /** Returns the document's value. */
     public Slice root() {
         return root;
@@ -120,6 +128,11 @@ public final class JsonScanner {
             }
         }
         return at == end;
+    }
+
+    /** Returns whether a value is a string of at least one character. */
+    public boolean isText(Slice value) {
+        return !value.isEmpty() && kind(value) == Kind.STRING && !isEmptyText(value);
     }
 
     /** Returns whether a string value is {@code ""}. */

@@ -18,6 +18,7 @@ final class JsonValidator {
     private final int maxDepth;
     private final long[] objects; // a bit per open container: 1 for an object
     private int depth;
+    private boolean tooDeep;
     private long at;
 
     private JsonValidator(MemorySegment text, int maxDepth) {
@@ -34,6 +35,17 @@ final class JsonValidator {
      */
     static Slice check(MemorySegment text, int maxDepth) {
         return new JsonValidator(text, maxDepth).document();
+    }
+
+    /** Returns whether a text, valid or not, opens more than {@code maxDepth} containers before it ends or goes wrong. */
+    static boolean isDeeper(MemorySegment text, int maxDepth) {
+        var validator = new JsonValidator(text, maxDepth);
+        try {
+            validator.document();
+        } catch (AgentException refused) {
+            return validator.tooDeep;
+        }
+        return false;
     }
 
     private Slice document() {
@@ -105,6 +117,7 @@ final class JsonValidator {
 
     private void push(boolean object) {
         if (depth == maxDepth) {
+            tooDeep = true;
             throw new AgentException(ErrorCode.INVALID_JSON, "JSON is nested deeper than " + maxDepth + " levels at byte " + at);
         }
         depth++;

@@ -49,6 +49,12 @@ public final class SseWriter implements AutoCloseable {
         return this;
     }
 
+    /** Writes one ASCII character of ours as it is. */
+    public SseWriter letter(char ascii) {
+        out.append((byte) ascii);
+        return this;
+    }
+
     /** Writes bytes as they are, which have to be valid JSON where they stand. */
     public SseWriter raw(MemorySegment bytes, long offset, long size) {
         out.append(bytes, offset, size);
@@ -58,6 +64,11 @@ public final class SseWriter implements AutoCloseable {
     /** Writes all bytes as they are. */
     public SseWriter raw(MemorySegment bytes) {
         return raw(bytes, 0, bytes.byteSize());
+    }
+
+    /** Writes what another writer holds, as it is. */
+    public SseWriter raw(SseWriter other) {
+        return raw(other.out.buffer(), 0, other.out.length());
     }
 
     /** Writes a JSON string: valid UTF-8, quoted and escaped. */

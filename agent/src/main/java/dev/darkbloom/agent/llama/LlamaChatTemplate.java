@@ -69,6 +69,9 @@ final class LlamaChatTemplate implements ChatTemplate {
 
     @Override
     public ChatFormat apply(ChatInputs inputs) {
+        if (inputs.grammar().byteSize() > 0) {
+            GrammarText.check(inputs.grammar());
+        }
         try (var scratch = Arena.ofConfined()) {
             MemorySegment n = dbs_chat_inputs.allocate(scratch);
             Shim.put(dbs_chat_inputs.messages(n), inputs.messages());

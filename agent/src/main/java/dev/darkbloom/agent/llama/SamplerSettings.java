@@ -89,6 +89,22 @@ public record SamplerSettings(
                 -1, 0, false, List.of(), MemorySegment.NULL, null);
     }
 
+    /** Returns the same settings with these token biases and DRY breakers. */
+    public SamplerSettings withContent(MemorySegment bias, List<MemorySegment> breakers) {
+        return new SamplerSettings(temperature, dynatempRange, dynatempExponent, topK, topP, minP, typicalP, topNSigma, xtcProbability,
+                xtcThreshold, penaltyLastN, penaltyRepeat, penaltyFrequency, penaltyPresence, dryMultiplier, dryBase, dryAllowedLength,
+                dryPenaltyLastN, mirostat, mirostatTau, mirostatEta, adaptiveTarget, adaptiveDecay, seed, minKeep,
+                ignoreEndOfGeneration, order, bias, breakers);
+    }
+
+    /** Returns the same settings with another seed. */
+    public SamplerSettings withSeed(int other) {
+        return new SamplerSettings(temperature, dynatempRange, dynatempExponent, topK, topP, minP, typicalP, topNSigma, xtcProbability,
+                xtcThreshold, penaltyLastN, penaltyRepeat, penaltyFrequency, penaltyPresence, dryMultiplier, dryBase, dryAllowedLength,
+                dryPenaltyLastN, mirostat, mirostatTau, mirostatEta, adaptiveTarget, adaptiveDecay, other, minKeep,
+                ignoreEndOfGeneration, order, logitBias, dryBreakers);
+    }
+
     @Override
     public String toString() {
         return "SamplerSettings[temperature=" + temperature + "]";

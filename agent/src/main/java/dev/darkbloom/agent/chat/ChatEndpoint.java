@@ -1,0 +1,69 @@
+package dev.darkbloom.agent.chat;
+
+import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.SseWriter;
+import dev.darkbloom.agent.content.TokenRing;
+import dev.darkbloom.agent.engine.GenerationRequest;
+import dev.darkbloom.agent.engine.ModelLease;
+import dev.darkbloom.agent.llama.ChatFormat;
+import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
+import dev.darkbloom.agent.llama.SamplerSettings;
+import java.util.Optional;
+
+/** Answers chat completions, and renders prompts without answering them. */
+final class ChatEndpoint {
+    private final RequestContext context;
+
+    ChatEndpoint(RequestContext context) {
+        this.context = context;
+    }
+
+    /** Answers {@code /v1/chat/completions}. */
+    void complete(RequestBody body) throws InterruptedException {
+        AnswerSettings form = AnswerSettings.read(body, context.settings(), true);
+        Sampling.read(body, SamplingDefaults.NONE); // refuses bad numbers before a model is loaded for them
+        String model = context.modelName(body);
+        try (Closer closer = new Closer()) {
+            ChatRequest request = closer.add(ChatRequest.read(body));
+            ModelLease lease = closer.add(context.acquireForText(model));
+            Content samplerMemory = closer.add(Content.allocate(16));
+            SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
+                    lease.tokenizer().vocabularySize(), samplerMemory);
+            ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.clock().instant().getEpochSecond()));
+            PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
+            if (prompt.count() == 0) {
+                throw RequestBody.invalid("messages", "the rendered prompt is empty");
+            }
+            ResponseHead head = context.head("chatcmpl-", model);
+            AnswerShape shape = closer.add(form.stream()
+                    ? new ChatChunks(head, context.sink(), form.includeUsage())
+                    : new ChatDocument(head, context.sink()));
+            Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), request.requiresToolCall()));
+            for (int i = 0; i < form.choices(); i++) {
+                Choice choice = answer.add(new Choice(i, i == 0, TokenRing.allocate(context.settings().ringTokens(), Math.max(0, form.topLogprobs())),
+                        lease.tokenizer().pieces(), Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
+                        request.stops().matcher(format.stops()), shape));
+                Grammar grammar = format.compileGrammar();
+                if (grammar == null && request.requiresToolCall()) {
+                    throw ChatRequest.unenforceable();
+                }
+                choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
+                        sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(), choice.ring()));
+            }
+            answer.run();
+        }
+    }
+
+    /** Answers {@code /apply-template}. */
+    void render(RequestBody body) throws InterruptedException {
+        try (ChatRequest request = ChatRequest.read(body);
+                ModelLease lease = context.acquire(context.modelName(body));
+                ChatFormat format = request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.clock().instant().getEpochSecond());
+                SseWriter json = SseWriter.allocate(64 + format.prompt().byteSize())) {
+            json.raw("{\"prompt\":").text(format.prompt()).raw("}");
+            context.sink().document(json.segment());
+        }
+    }
+}

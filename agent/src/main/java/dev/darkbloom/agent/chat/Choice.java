@@ -1,0 +1,317 @@
+package dev.darkbloom.agent.chat;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.StopMatcher;
+import dev.darkbloom.agent.content.TokenRing;
+import dev.darkbloom.agent.content.Utf8Assembler;
+import dev.darkbloom.agent.engine.Generation;
+import dev.darkbloom.agent.engine.Generation.Outcome;
+import dev.darkbloom.agent.engine.GenerationRequest;
+import dev.darkbloom.agent.engine.ModelLease;
+import dev.darkbloom.agent.llama.ChatFormat;
+import dev.darkbloom.agent.llama.ChatParser;
+import dev.darkbloom.agent.llama.Tokenizer.PieceTable;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+
+/**
+ * One answer on its way from tokens to a shape: pieces become whole characters, stop strings end it, the chat format's parser tells
+ * reasoning, content and tool calls apart.
+ *
+ * <p>Owns its generation's ring and everything in between; belongs to the request's thread. A token costs no allocation here; a piece of
+ * text that is handed on costs the views it is handed on in.
+ */
+final class Choice implements AutoCloseable, ChatParser.Sink {
+    private final int index;
+    private final boolean firstOfPrompt;
+    private final TokenRing ring;
+    private final PieceTable pieces;
+    private final MemorySegment pieceBytes;
+    private final Optional<ChatFormat> format;
+    private final Optional<ChatParser> parser;
+    private final Optional<LogprobBuffer> logprobs;
+    private final StopMatcher stops;
+    private final AnswerShape shape;
+    private final Utf8Assembler assembler = new Utf8Assembler();
+    private final Content characters = Content.confined(256);
+    private final Content released = Content.confined(256);
+    private final Closer closer = new Closer();
+
+    private Generation generation; // set once, by submit
+    private long textBytes;      // whole characters seen
+    private long releasedBytes;  // of them, not held for a stop string
+    private int completionTokens;
+    private int reasoningTokens;
+    private int toolCalls;
+    private boolean stopped;     // by a stop string
+    private boolean reasoned;    // the parser's last word was reasoning
+    private boolean hasReasoning;
+    private boolean hasContent;  // content or a tool call has begun
+    private boolean parsed = true;
+    private FinishReason finishReason;
+
+    /**
+     * Takes {@code ring}, {@code stops} and the parser that it opens, borrows the rest.
+     *
+     * @param format the chat format, or empty for text that is passed on as it comes
+     * @param parseToolCalls whether tool calls are looked for
+     * @param topLogprobs -1 for none
+     */
+    Choice(int index, boolean firstOfPrompt, TokenRing ring, PieceTable pieces, Optional<ChatFormat> format, boolean parseToolCalls,
+            int topLogprobs, StopMatcher stops, AnswerShape shape) {
+        this.index = index;
+        this.firstOfPrompt = firstOfPrompt;
+        this.ring = ring;
+        this.pieces = pieces;
+        this.pieceBytes = pieces.bytes();
+        this.format = format;
+        this.shape = shape;
+        this.stops = stops;
+        closer.add(ring);
+        closer.add(stops);
+        closer.add(characters);
+        closer.add(released);
+        this.logprobs = topLogprobs < 0 ? Optional.empty() : Optional.of(closer.add(new LogprobBuffer(topLogprobs)));
+        try {
+            this.parser = format.map(chat -> closer.add(chat.openParser(parseToolCalls)));
+        } catch (Throwable t) {
+            closer.close();
+            throw t;
+        }
+    }
+
+    /** Puts the request for this answer, whose ring is this choice's, in the model's queue. */
+    void submit(ModelLease lease, GenerationRequest request) {
+        generation = lease.submit(request);
+    }
+
+    int index() {
+        return index;
+    }
+
+    TokenRing ring() {
+        return ring;
+    }
+
+    /** Returns the generation; null until {@link #submit} has succeeded. */
+    Generation generation() {
+        return generation;
+    }
+
+    /** Has {@code text} stand before the answer: an echoed prompt. It is not looked at for stop strings. */
+    void echoFirst(Content text) {
+        released.append(text.buffer(), 0, text.length());
+    }
+
+    /** Returns whether this is the first of the answers to its prompt. */
+    boolean isFirstOfPrompt() {
+        return firstOfPrompt;
+    }
+
+    /** Throws waiting tokens away. */
+    void discard() {
+        while (ring.size() > 0) {
+            ring.advance();
+        }
+    }
+
+    /** Returns whether tokens wait. */
+    boolean hasTokens() {
+        return ring.size() > 0;
+    }
+
+    /** Returns whether the answer is complete and has been handed on. */
+    boolean isFinished() {
+        return finishReason != null;
+    }
+
+    /** Returns why it ended; set once {@link #isFinished}. */
+    FinishReason finishReason() {
+        return finishReason;
+    }
+
+    /** Returns tokens produced up to the end or the stop string, the end-of-generation token not counted. */
+    int completionTokens() {
+        return completionTokens;
+    }
+
+    int reasoningTokens() {
+        return reasoningTokens;
+    }
+
+    int toolCalls() {
+        return toolCalls;
+    }
+
+    /** Returns false when the answer did not follow its format and its rest was handed on as content. */
+    boolean wasParsed() {
+        return parsed;
+    }
+
+    Optional<LogprobBuffer> logprobs() {
+        return logprobs;
+    }
+
+    PieceTable pieces() {
+        return pieces;
+    }
+
+    /**
+     * Hands on what has come since the last call, and the end if it has come.
+     *
+     * @return whether anything was there
+     * @throws AgentException the generation's own failure, or {@code CANCELLED} when somebody else cancelled it
+     */
+    boolean drain() {
+        boolean ended = generation.isFinished(); // before the ring is read: what is in it then is all there is
+        boolean any = ring.size() > 0;
+        while (ring.size() > 0) {
+            if (!stopped) {
+                take(ring.firstEntry());
+            }
+            ring.advance();
+        }
+        if (stopped) {
+            generation.cancel();
+            finish(FinishReason.STOP);
+            return true;
+        }
+        emit(false);
+        if (ended && !isFinished()) {
+            finishAs(generation.outcome().orElseThrow());
+            return true;
+        }
+        return any;
+    }
+
+    private void take(long entry) {
+        int token = ring.token(entry);
+        if (pieces.isEndOfGeneration(token)) {
+            return;
+        }
+        completionTokens++;
+        if (!pieces.isControl(token) || format.isPresent() && format.get().preserves(token)) {
+            if (logprobs.isPresent()) {
+                logprobs.get().add(ring, entry, textBytes);
+            }
+            assembler.add(pieceBytes, pieces.offset(token), pieces.length(token), characters);
+            match();
+        }
+        if (parser.isPresent() && !hasContent && !stopped) {
+            emit(false); // token by token until content begins, so that reasoning tokens are counted exactly
+            if (reasoned) {
+                reasoningTokens++;
+            }
+        }
+    }
+
+    private void match() {
+        textBytes += characters.length();
+        long before = released.length();
+        stopped = stops.add(characters.buffer(), 0, characters.length(), released);
+        characters.clear();
+        releasedBytes += released.length() - before;
+        if (logprobs.isPresent()) {
+            logprobs.get().release(releasedBytes);
+        }
+    }
+
+    /** Hands released text to the parser, or straight on. */
+    private void emit(boolean last) {
+        if (released.length() == 0 && !last) {
+            return;
+        }
+        if (parser.isPresent()) {
+            parsed &= parser.get().feed(released.segment(), last, this) || !last;
+        } else if (released.length() > 0) {
+            content(released.segment());
+        }
+        released.clear();
+    }
+
+    private void finishAs(Outcome outcome) {
+        switch (outcome) {
+            case Outcome.Failed(AgentException error) -> throw error;
+            case Outcome.Finished(Generation.FinishReason reason) -> {
+                FinishReason mapped = switch (reason) {
+                    case STOP -> FinishReason.STOP;
+                    case LENGTH -> FinishReason.LENGTH;
+                    case CANCELLED -> throw new AgentException(ErrorCode.CANCELLED, "the request was cancelled");
+                };
+                assembler.flush(characters);
+                match();
+                if (!stopped) {
+                    stops.flush(released);
+                    logprobs.ifPresent(LogprobBuffer::releaseAll);
+                }
+                finish(stopped ? FinishReason.STOP : mapped);
+            }
+        }
+    }
+
+    private void finish(FinishReason reason) {
+        if (isFinished()) {
+            return;
+        }
+        emit(true);
+        finishReason = reason == FinishReason.STOP && toolCalls > 0 ? FinishReason.TOOL_CALLS : reason;
+    }
+
+    @Override
+    public void reasoning(MemorySegment text) {
+        if (text.byteSize() > 0) {
+            reasoned = true;
+            hasReasoning = true;
+            shape.reasoning(this, text);
+        }
+    }
+
+    @Override
+    public void content(MemorySegment text) {
+        long from = 0;
+        if (hasReasoning && !hasContent) { // models leave a blank line between a thought and the answer
+            while (from < text.byteSize() && isSpace(text.get(ValueLayout.JAVA_BYTE, from))) {
+                from++;
+            }
+        }
+        if (from < text.byteSize()) {
+            reasoned = false;
+            hasContent = true;
+            shape.content(this, from == 0 ? text : text.asSlice(from));
+        }
+    }
+
+    @Override
+    public void toolCall(int call, MemorySegment id, MemorySegment name) {
+        reasoned = false;
+        hasContent = true;
+        toolCalls++;
+        shape.toolCall(this, call, id, name);
+    }
+
+    @Override
+    public void toolArguments(int call, MemorySegment text) {
+        if (text.byteSize() > 0) {
+            shape.toolArguments(this, call, text);
+        }
+    }
+
+    private static boolean isSpace(byte b) {
+        return b == '\n' || b == '\r' || b == ' ' || b == '\t';
+    }
+
+    /** Frees everything; the generation has finished. */
+    @Override
+    public void close() {
+        closer.close();
+    }
+
+    @Override
+    public String toString() {
+        return "Choice[index=" + index + ", completionTokens=" + completionTokens + "]";
+    }
+}

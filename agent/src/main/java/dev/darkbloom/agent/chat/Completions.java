@@ -1,0 +1,85 @@
+package dev.darkbloom.agent.chat;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.RequestId;
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.engine.ModelPool;
+import dev.darkbloom.agent.engine.NanoClock;
+import java.time.InstantSource;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The front door: answers one request per call, for the local endpoint and for a coordinator alike.
+ *
+ * <p>Any number of threads may call {@link #run}, each with its own request; a request's call is made on the virtual thread {@code
+ * request-<id>} and blocks until the answer has been handed to the sink.
+ */
+public final class Completions {
+    private static final Logger log = LoggerFactory.getLogger(Completions.class);
+
+    private final ModelPool pool;
+    private final CompletionsSettings settings;
+    private final InstantSource clock;
+    private final NanoClock nanoClock;
+    private final LongAdder unknownParameters = new LongAdder();
+
+    /**
+     * Borrows its parts.
+     *
+     * @param clock wall time, which answers and templates show
+     * @param nanoClock monotonic time; measures silence and deadlines
+     */
+    public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock) {
+        this.pool = pool;
+        this.settings = settings;
+        this.clock = clock;
+        this.nanoClock = nanoClock;
+    }
+
+    /**
+     * Answers a request. A failure before the first byte is thrown; one after it has been told in the stream ({@link
+     * ResponseSink#abortStream}), and this returns.
+     *
+     * @param id stands in the answer's id and in logs
+     * @param body the request's JSON; borrowed until this returns, and not written to
+     * @throws AgentException what is wrong with the request, the model or the engine; {@code CANCELLED} when the other side is gone or
+     *     the thread was interrupted
+     */
+    public void run(Endpoint endpoint, RequestId id, Content body, ResponseSink sink) {
+        long begun = nanoClock.nanoTime();
+        var context = new RequestContext(pool, settings, clock, nanoClock, id, sink);
+        try {
+            RequestBody request = RequestBody.read(body.segment(), parameters(endpoint), unknownParameters);
+            switch (endpoint) {
+                case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
+                case COMPLETIONS -> new TextEndpoint(context).complete(request);
+                case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
+                case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
+                case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
+                case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AgentException(ErrorCode.CANCELLED, "the request was interrupted");
+        }
+        log.debug("request answered id={} endpoint={} ms={}", id, endpoint, (nanoClock.nanoTime() - begun) / 1_000_000);
+    }
+
+    private static Parameters parameters(Endpoint endpoint) {
+        return switch (endpoint) {
+            case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
+            case COMPLETIONS -> Parameters.TEXT;
+            case EMBEDDINGS -> Parameters.EMBEDDINGS;
+            case TOKENIZE -> Parameters.TOKENIZE;
+            case DETOKENIZE -> Parameters.DETOKENIZE;
+        };
+    }
+
+    /** Returns how many members nobody documents were ignored since start. */
+    public long unknownParameters() {
+        return unknownParameters.sum();
+    }
+}

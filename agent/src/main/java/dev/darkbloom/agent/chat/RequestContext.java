@@ -1,0 +1,79 @@
+package dev.darkbloom.agent.chat;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.RequestId;
+import dev.darkbloom.agent.content.JsonScanner.Kind;
+import dev.darkbloom.agent.content.Slice;
+import dev.darkbloom.agent.engine.ModelLease;
+import dev.darkbloom.agent.engine.ModelPool;
+import dev.darkbloom.agent.engine.ModelStatus;
+import dev.darkbloom.agent.engine.NanoClock;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What every kind of request needs while it is answered.
+ *
+ * @param pool where models come from
+ * @param settings the owner's decisions
+ * @param clock wall time, for {@code created} and for templates
+ * @param nanoClock monotonic time, for pings and deadlines
+ * @param id this request's
+ * @param sink where its answer goes; borrowed
+ */
+record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, RequestId id, ResponseSink sink) {
+    private static final int MAX_MODEL_BYTES = 512;
+
+    /** Returns the name of the model that a request asks for; the only one there is when it names none. */
+    String modelName(RequestBody body) {
+        Slice value = body.value("model", Kind.STRING);
+        if (!value.isEmpty() && !body.json().isEmptyText(value)) {
+            return body.json().setting(value, MAX_MODEL_BYTES).orElseThrow(() -> AgentException.ofParam(ErrorCode.UNKNOWN_MODEL, "model",
+                    "a model name has at most " + MAX_MODEL_BYTES + " bytes"));
+        }
+        List<ModelStatus> models = pool.models();
+        if (models.size() != 1) {
+            throw RequestBody.invalid("model", "model is missing, and " + models.size() + " models are offered");
+        }
+        return models.getFirst().id();
+    }
+
+    /** Returns a hold on a model, which the caller closes; blocks while it is loaded. */
+    ModelLease acquire(String model) throws InterruptedException {
+        try {
+            return pool.acquire(model);
+        } catch (AgentException e) {
+            if (e.code() == ErrorCode.UNKNOWN_MODEL) {
+                throw AgentException.ofParam(ErrorCode.UNKNOWN_MODEL, "model", "model '" + model + "' is not available on this node");
+            }
+            throw e;
+        }
+    }
+
+    /** Returns a hold on a model that writes text. */
+    ModelLease acquireForText(String model) throws InterruptedException {
+        ModelLease lease = acquire(model);
+        if (lease.spec().embedding()) {
+            lease.close();
+            throw RequestBody.invalid("model", "model '" + model + "' makes embeddings only");
+        }
+        return lease;
+    }
+
+    /** Returns what the answer's events begin with. */
+    ResponseHead head(String prefix, String model) {
+        return new ResponseHead(prefix + id.value(), clock.instant().getEpochSecond(), model, settings.fingerprint());
+    }
+
+    /** Returns the deadline of a generation submitted now. */
+    long deadlineNanos() {
+        return settings.requestTimeout().isZero() ? Long.MAX_VALUE : nanoClock.nanoTime() + settings.requestTimeout().toNanos();
+    }
+
+    /** Returns whether a model thinks when its request does not say. */
+    Optional<Boolean> thinkingByDefault(ModelLease lease) {
+        return Optional.ofNullable(settings.enableThinking().get(lease.spec().id()));
+    }
+}

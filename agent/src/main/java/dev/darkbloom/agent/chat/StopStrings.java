@@ -1,0 +1,87 @@
+package dev.darkbloom.agent.chat;
+
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.JsonScanner;
+import dev.darkbloom.agent.content.Slice;
+import dev.darkbloom.agent.content.StopMatcher;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The stop strings of a request, outside the heap. Owned by the request. */
+final class StopStrings implements AutoCloseable {
+    private final Content memory = Content.confined(64);
+    private final List<Slice> stops = new ArrayList<>();
+
+    /**
+     * Reads {@code stop}, a string or an array of strings; empty strings stop nothing.
+     *
+     * @throws dev.darkbloom.agent.base.AgentException {@code INVALID_REQUEST}, also beyond {@link StopMatcher#MAX_STRINGS} strings or
+     *     {@link StopMatcher#MAX_BYTES} bytes
+     */
+    static StopStrings read(RequestBody body) {
+        var strings = new StopStrings();
+        try {
+            strings.readAll(body);
+            return strings;
+        } catch (Throwable t) {
+            strings.close();
+            throw t;
+        }
+    }
+
+    private void readAll(RequestBody body) {
+        Slice value = body.value("stop");
+        if (value.isEmpty()) {
+            return;
+        }
+        JsonScanner json = body.json();
+        switch (json.kind(value)) {
+            case STRING -> add(json, value);
+            case ARRAY -> {
+                int count = json.count(value);
+                if (count > StopMatcher.MAX_STRINGS) {
+                    throw RequestBody.invalid("stop", "stop has " + count + " strings; at most " + StopMatcher.MAX_STRINGS + " are allowed");
+                }
+                for (JsonScanner.Cursor texts = json.elements(value); texts.next();) {
+                    if (json.kind(texts.value()) != JsonScanner.Kind.STRING) {
+                        throw RequestBody.invalid("stop", "stop must be a string or an array of strings");
+                    }
+                    add(json, texts.value());
+                }
+            }
+            default -> throw RequestBody.invalid("stop", "stop must be a string or an array of strings");
+        }
+    }
+
+    private void add(JsonScanner json, Slice text) {
+        long start = memory.length();
+        json.decode(text, memory);
+        long size = memory.length() - start;
+        if (size > StopMatcher.MAX_BYTES) {
+            throw RequestBody.invalid("stop", "stop has a string of " + size + " bytes; at most " + StopMatcher.MAX_BYTES + " are allowed");
+        }
+        if (size > 0) {
+            stops.add(new Slice(start, size));
+        }
+    }
+
+    /** Returns a matcher for the request's strings and {@code more}, which it copies. */
+    StopMatcher matcher(List<MemorySegment> more) {
+        List<MemorySegment> all = new ArrayList<>(stops.size() + more.size());
+        for (Slice stop : stops) {
+            all.add(memory.segment(stop));
+        }
+        for (MemorySegment stop : more) {
+            if (stop.byteSize() > 0 && stop.byteSize() <= StopMatcher.MAX_BYTES && all.size() < StopMatcher.MAX_STRINGS) {
+                all.add(stop);
+            }
+        }
+        return StopMatcher.of(all);
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}

@@ -1,0 +1,168 @@
+package dev.darkbloom.agent.testing;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.engine.Generation;
+import dev.darkbloom.agent.engine.GenerationRequest;
+import dev.darkbloom.agent.engine.ModelLease;
+import dev.darkbloom.agent.engine.ModelPool;
+import dev.darkbloom.agent.engine.ModelState;
+import dev.darkbloom.agent.engine.ModelStatus;
+import dev.darkbloom.agent.llama.ChatTemplate;
+import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
+import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
+import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
+import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.llama.Tokenizer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/** Models that answer by script: {@code demo}, and {@code embed} for embeddings. Counts leases. */
+public final class FakeModelPool implements ModelPool {
+    private static final int CONTEXT = 4096;
+    private static final int EMBEDDING = 4;
+
+    private final ManualClock clock;
+    private final List<String> ids;
+    private final List<FakeGeneration> generations = new ArrayList<>();
+    private final List<String> prompts = new ArrayList<>();
+    private final FakeTokenizer tokenizer = new FakeTokenizer();
+    private final FakeChatTemplate template = new FakeChatTemplate(tokenizer);
+    private Function<GenerationRequest, FakeGeneration.Script> script = _ -> FakeGeneration.Script.of("Hello");
+    private SamplingDefaults sampling = SamplingDefaults.NONE;
+    private int openLeases;
+    private int room = Integer.MAX_VALUE;
+
+    public FakeModelPool(ManualClock clock, String... ids) {
+        this.clock = clock;
+        this.ids = List.of(ids);
+    }
+
+    /** Has every further generation play {@code next}. */
+    public void answers(FakeGeneration.Script next) {
+        script = _ -> next;
+    }
+
+    /** Has every further generation ask {@code next} what to play. */
+    public void answers(Function<GenerationRequest, FakeGeneration.Script> next) {
+        script = next;
+    }
+
+    public void samplingDefaults(SamplingDefaults defaults) {
+        sampling = defaults;
+    }
+
+    /** Refuses what comes after {@code generationsAllowed} generations with {@code QUEUE_FULL}. */
+    public void room(int generationsAllowed) {
+        room = generationsAllowed;
+    }
+
+    public List<FakeGeneration> generations() {
+        return generations;
+    }
+
+    /** Returns the prompts that were submitted, as text. */
+    public List<String> prompts() {
+        return prompts;
+    }
+
+    public FakeTokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    public FakeChatTemplate template() {
+        return template;
+    }
+
+    /** Returns what has not been given back: leases, formats, parsers, grammars and generations that still run. */
+    public int leftOpen() {
+        return openLeases + template.open() + tokenizer.openGrammars() + (int) generations.stream().filter(g -> !g.isFinished()).count();
+    }
+
+    @Override
+    public ModelLease acquire(String modelId) {
+        if (!ids.contains(modelId)) {
+            throw new AgentException(ErrorCode.UNKNOWN_MODEL, "no such model");
+        }
+        openLeases++;
+        return new Lease(modelId);
+    }
+
+    @Override
+    public List<ModelStatus> models() {
+        return ids.stream().map(id -> new ModelStatus(id, ModelState.READY, 1, Optional.empty(), 8, 0, 0, 64, CONTEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).toList();
+    }
+
+    private final class Lease implements ModelLease {
+        private final String id;
+
+        private Lease(String id) {
+            this.id = id;
+        }
+
+        @Override
+        public ModelSpec spec() {
+            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, 2, 0, id.equals("embed"), "", 512, 512, false, ModelSpec.FlashAttention.AUTO);
+        }
+
+        @Override
+        public ModelFacts facts() {
+            return new ModelFacts("fake", "F32", 1, 4, CONTEXT, EMBEDDING, tokenizer.vocabularySize(), MemoryKind.ATTENTION, id.equals("embed"), sampling);
+        }
+
+        @Override
+        public Tokenizer tokenizer() {
+            return tokenizer;
+        }
+
+        @Override
+        public ChatTemplate chatTemplate() {
+            return template;
+        }
+
+        @Override
+        public int contextTokens() {
+            return CONTEXT;
+        }
+
+        @Override
+        public Generation submit(GenerationRequest request) {
+            if (request.grammar() != null) {
+                request.grammar().close();
+            }
+            if (generations.size() >= room) {
+                throw new AgentException(ErrorCode.QUEUE_FULL, "the queue is full");
+            }
+            if (request.promptTokens() >= CONTEXT) {
+                throw new AgentException(ErrorCode.CONTEXT_TOO_LONG, "prompt is " + request.promptTokens() + " tokens; this model's context holds " + CONTEXT);
+            }
+            try (Content text = Content.confined(request.promptTokens())) {
+                for (int i = 0; i < request.promptTokens(); i++) {
+                    text.append((byte) request.prompt().get(ValueLayout.JAVA_INT_UNALIGNED, i * 4L));
+                }
+                prompts.add(OffHeap.text(text));
+            }
+            var generation = new FakeGeneration(request, script.apply(request), clock);
+            generations.add(generation);
+            return generation;
+        }
+
+        @Override
+        public void embed(MemorySegment tokens, MemorySegment target) {
+            for (int i = 0; i < EMBEDDING; i++) {
+                target.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i * 4L, i == 0 ? 3f : i == 1 ? tokens.byteSize() : 0f);
+            }
+        }
+
+        @Override
+        public void close() {
+            openLeases--;
+        }
+    }
+}

@@ -1,0 +1,165 @@
+package dev.darkbloom.agent.testing;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.chat.ResponseSink;
+import dev.darkbloom.agent.chat.Usage;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Keeps what an answer sent, as text; goes away when a test says so. */
+public final class RecordingSink implements ResponseSink {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final List<String> events = new ArrayList<>();
+    private final List<Runnable> onGone = new ArrayList<>();
+    private final int goneAfterEvents;
+    private String document;
+    private Usage usage;
+    private int pings;
+    private boolean begun;
+    private boolean ended;
+    private boolean aborted;
+    private boolean gone;
+
+    public RecordingSink() {
+        this(Integer.MAX_VALUE);
+    }
+
+    /** Makes a sink whose other side goes away once it has seen some events. */
+    public RecordingSink(int goneAfterEvents) {
+        this.goneAfterEvents = goneAfterEvents;
+    }
+
+    @Override
+    public void document(MemorySegment json) {
+        refuseWhenGone();
+        if (document != null || begun) {
+            throw new IllegalStateException("a second answer");
+        }
+        document = OffHeap.text(json);
+    }
+
+    @Override
+    public void beginStream() {
+        refuseWhenGone();
+        if (document != null || begun) {
+            throw new IllegalStateException("a second answer");
+        }
+        begun = true;
+    }
+
+    @Override
+    public void event(MemorySegment dataLine) {
+        refuseWhenGone();
+        if (!begun || ended || aborted) {
+            throw new IllegalStateException("an event outside a stream");
+        }
+        String line = OffHeap.text(dataLine);
+        if (!line.startsWith("data: ") || line.contains("\n")) {
+            throw new IllegalStateException("not a data line");
+        }
+        events.add(line.substring(6));
+        if (events.size() >= goneAfterEvents) {
+            goAway();
+        }
+    }
+
+    @Override
+    public void ping() {
+        refuseWhenGone();
+        pings++;
+    }
+
+    @Override
+    public void endStream() {
+        refuseWhenGone();
+        ended = true;
+    }
+
+    @Override
+    public void abortStream() {
+        aborted = true;
+    }
+
+    @Override
+    public boolean isGone() {
+        return gone;
+    }
+
+    @Override
+    public void onGone(Runnable action) {
+        onGone.add(action);
+        if (gone) {
+            action.run();
+        }
+    }
+
+    @Override
+    public void used(Usage total) {
+        usage = total;
+    }
+
+    /** Has the other side go away. */
+    public void goAway() {
+        gone = true;
+        onGone.forEach(Runnable::run);
+    }
+
+    private void refuseWhenGone() {
+        if (gone) {
+            throw new AgentException(ErrorCode.CANCELLED, "the other side is gone");
+        }
+    }
+
+    /** Returns the events as JSON. */
+    public List<JsonNode> events() {
+        return events.stream().map(RecordingSink::parse).toList();
+    }
+
+    /** Returns the document as JSON. */
+    public JsonNode json() {
+        return parse(document);
+    }
+
+    /** Returns everything that was sent, as text. */
+    public String all() {
+        return document + String.join("\n", events);
+    }
+
+    private static JsonNode parse(String text) {
+        try {
+            return JSON.readTree(text);
+        } catch (JsonProcessingException e) {
+            throw new AssertionError("not JSON: " + text, e);
+        }
+    }
+
+    public boolean hasDocument() {
+        return document != null;
+    }
+
+    public Usage usage() {
+        return usage;
+    }
+
+    public int pings() {
+        return pings;
+    }
+
+    public boolean hasBegun() {
+        return begun;
+    }
+
+    public boolean hasEnded() {
+        return ended;
+    }
+
+    public boolean isAborted() {
+        return aborted;
+    }
+}
