@@ -1,0 +1,187 @@
+package dev.darkbloom.agent.endtoend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.darkbloom.agent.testing.ByteSearch;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A person's words must not be found by whoever owns the machine: not on the Java heap while a request runs or after it, not in a log or
+ * any other file, and after the request not in the process's memory either.
+ *
+ * <p>One canary goes in with the prompt. The other comes out of the model: a grammar makes it write the canary letter by letter, so that
+ * it stands in no input. That each search can find something is shown first.
+ */
+@Tag("model")
+@Tag("slow")
+@EnabledOnOs(OS.LINUX) // the process's own memory is read through /proc
+class CanaryTest {
+    private static final String PROMPT_CANARY = "zirkonquappe-" + Long.toHexString(0x5eed_cafeL);
+    private static final String COMPLETION_CANARY = "vogelwicke-brummt";
+
+    @TempDir
+    Path folder;
+
+    /** A request that writes for as long as its reader lets it: eight answers with twenty alternatives a token outgrow every socket buffer. */
+    private static String longRequest() {
+        ObjectNode request = AgentProcess.JSON.createObjectNode();
+        request.put("model", "demo").put("stream", true).put("n", 8).put("max_tokens", 1500).put("ignore_eos", true).put("temperature", 1.0);
+        request.put("logprobs", true).put("top_logprobs", 20).put("seed", 7);
+        request.put("grammar", grammar() + "\nignored ::= \"" + PROMPT_CANARY + "\"");
+        request.putArray("stop").add(PROMPT_CANARY + "-stop");
+        request.putArray("messages").addObject().put("role", "user").put("content", "Repeat after me: " + PROMPT_CANARY);
+        return request.toString();
+    }
+
+    private static String grammar() {
+        var rules = new StringBuilder("root ::= (");
+        for (char letter : COMPLETION_CANARY.toCharArray()) {
+            rules.append('"').append(letter).append("\" ");
+        }
+        return rules.append("\" \")+").toString();
+    }
+
+    @Test
+    void noWordOfARequestIsOnTheHeapInAFileOrAfterwardsInMemory() throws Exception {
+        Path duringDump = folder.resolve("during.hprof");
+        Path afterDump = folder.resolve("after.hprof");
+        Map<String, Long> inHeapDuring;
+        Map<String, Long> inMemoryDuring;
+        Map<String, Long> inMemoryAfter;
+        try (var agent = AgentProcess.start(folder, "--model", "demo", "-v")) {
+            try (var socket = new Socket(InetAddress.getLoopbackAddress(), agent.port())) {
+                BufferedReader reader = send(socket, agent, longRequest());
+                readUntilTheModelWroteTheCanary(reader);
+                awaitStandstill(agent);
+
+                dumpHeap(agent, duringDump);
+                inHeapDuring = find(duringDump);
+                inMemoryDuring = findInMemory(agent);
+                drain(reader);
+            }
+            refuseWithContent(agent);
+            Awaitility.await().until(() -> agent.metric("darkbloom_slots_busy") == 0);
+
+            dumpHeap(agent, afterDump);
+            inMemoryAfter = findInMemory(agent);
+        }
+
+        assertThat(inMemoryDuring).as("the search finds what is there while the request runs").containsKeys(PROMPT_CANARY, COMPLETION_CANARY);
+        assertThat(inHeapDuring).as("heap while the request runs").isEmpty();
+        assertThat(find(afterDump)).as("heap after the request").isEmpty();
+        assertThat(inMemoryAfter).as("the process's memory after the request").isEmpty();
+        Files.delete(duringDump);
+        Files.delete(afterDump);
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                assertThat(find(file)).as("file %s", folder.relativize(file)).isEmpty();
+            }
+        }
+        assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written").isNotEmpty();
+    }
+
+    /** Requests that fail carry content too: their errors must not quote it. */
+    private static void refuseWithContent(AgentProcess agent) throws IOException, InterruptedException {
+        for (String body : List.of(
+                "{\"model\":\"demo\",\"messages\":[{\"role\":\"user\",\"content\":\"" + PROMPT_CANARY + "\"}],\"grammar\":\"root ::= " + PROMPT_CANARY + "\"}",
+                "{\"model\":\"demo\",\"messages\":[{\"role\":\"user\",\"content\":\"" + PROMPT_CANARY + "\"}],\"temperature\":-1}",
+                "{\"model\":\"demo\",\"messages\":\"" + PROMPT_CANARY + "\"}",
+                "{\"model\":\"demo\",\"prompt\":\"" + PROMPT_CANARY,
+                "{\"model\":\"demo\",\"messages\":[{\"role\":\"user\",\"content\":\"" + PROMPT_CANARY.repeat(400) + "\"}]}")) {
+            assertThat(agent.post("chat/completions", body).body()).doesNotContain(PROMPT_CANARY);
+        }
+    }
+
+    private static BufferedReader send(Socket socket, AgentProcess agent, String body) throws IOException {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        String head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:" + agent.port() + "\r\nAuthorization: Bearer " + agent.key()
+                + "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + bytes.length + "\r\n\r\n";
+        socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+        socket.getOutputStream().write(bytes);
+        return new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8), 1 << 12);
+    }
+
+    private static void readUntilTheModelWroteTheCanary(BufferedReader reader) throws IOException {
+        int events = 0;
+        String line = reader.readLine();
+        assertThat(line).contains("200");
+        while (events < 8 * (COMPLETION_CANARY.length() + 8)) {
+            line = reader.readLine();
+            assertThat(line).as("the stream goes on").isNotNull();
+            if (line.startsWith("data: ")) {
+                events++;
+            }
+        }
+    }
+
+    /** Waits until nothing moves any more: the reader has stopped, so the engine has filled every buffer and waits. */
+    private static void awaitStandstill(AgentProcess agent) {
+        double[] last = {-1};
+        Awaitility.await().pollInterval(Duration.ofMillis(500)).atMost(Duration.ofSeconds(60)).until(() -> {
+            double tokens = agent.metric("darkbloom_generated_tokens_total");
+            boolean still = tokens == last[0];
+            last[0] = tokens;
+            return still;
+        });
+    }
+
+    private static void drain(BufferedReader reader) throws IOException {
+        while (reader.readLine() != null) {
+            // until the answer's end
+        }
+    }
+
+    private static void dumpHeap(AgentProcess agent, Path file) throws IOException, InterruptedException {
+        Process jcmd = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(), Long.toString(agent.pid()),
+                "GC.heap_dump", "-all", file.toString()).redirectErrorStream(true).start();
+        String said = new String(jcmd.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(jcmd.waitFor(120, TimeUnit.SECONDS)).isTrue();
+        assertThat(jcmd.exitValue()).as(said).isZero();
+        assertThat(ByteSearch.countInFile(file, "darkbloom".getBytes(StandardCharsets.US_ASCII))).as("the dump can be searched").isPositive();
+    }
+
+    /** Returns each canary that {@code file} holds, with its count, as bytes and as UTF-16. */
+    private static Map<String, Long> find(Path file) throws IOException {
+        var found = new TreeMap<String, Long>();
+        for (String canary : List.of(PROMPT_CANARY, COMPLETION_CANARY)) {
+            long hits = ByteSearch.countInFile(file, canary.getBytes(StandardCharsets.UTF_8))
+                    + ByteSearch.countInFile(file, canary.getBytes(StandardCharsets.UTF_16LE));
+            if (hits > 0) {
+                found.put(canary, hits);
+            }
+        }
+        return found;
+    }
+
+    private static Map<String, Long> findInMemory(AgentProcess agent) throws IOException {
+        var found = new TreeMap<String, Long>();
+        for (String canary : List.of(PROMPT_CANARY, COMPLETION_CANARY)) {
+            long hits = ByteSearch.countInProcess(agent.pid(), canary.getBytes(StandardCharsets.UTF_8))
+                    + ByteSearch.countInProcess(agent.pid(), canary.getBytes(StandardCharsets.UTF_16LE));
+            if (hits > 0) {
+                found.put(canary, hits);
+            }
+        }
+        return found;
+    }
+}
