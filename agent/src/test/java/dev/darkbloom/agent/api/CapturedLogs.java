@@ -18,7 +18,7 @@ final class CapturedLogs implements AutoCloseable {
     private CapturedLogs(Logger logger) {
         this.logger = logger;
         before = logger.getLevel();
-        logger.setLevel(Level.ALL);
+        logger.setLevel(Level.TRACE);
         events.start();
         logger.addAppender(events);
     }
