@@ -23,7 +23,7 @@ final class RequestThreads {
         Thread.ofVirtual().name("request-" + exchange.id()).start(() -> {
             try (body) {
                 work.accept(sink);
-                if (!sink.hasEnded()) {
+                if (!sink.hasEnded() && !sink.isGone()) {
                     throw new IllegalStateException("the request was left without an answer");
                 }
             } catch (AgentException e) {

@@ -105,6 +105,29 @@ class SlowClientTest {
     }
 
     @Test
+    void aRequestThatStopsBecauseItsClientLeftIsNoFailure() throws Exception {
+        var began = new CountDownLatch(1);
+        var gone = new CountDownLatch(1);
+        RequestRunner stops = (endpoint, id, body, sink) -> {
+            sink.onGone(gone::countDown);
+            began.countDown();
+            try {
+                gone.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        };
+        try (var logs = CapturedLogs.of("dev.darkbloom")) {
+            try (var server = TestServer.open(stops); RawConnection connection = server.connect()) {
+                connection.send(post("/v1/chat/completions", "{}"));
+                assertThat(began.await(10, TimeUnit.SECONDS)).isTrue();
+                connection.socket.close();
+            }
+            assertThat(logs.text()).contains("local endpoint closed").doesNotContain("failed");
+        }
+    }
+
+    @Test
     void aHalfClosedSocketCountsAsLeaving() throws Exception {
         var endless = new EndlessRunner();
         try (var server = TestServer.open(endless.runner()); RawConnection connection = server.connect()) {
