@@ -68,8 +68,9 @@ struct Demo {
         llama_context_params params = llama_context_default_params();
         params.n_ctx                = 1024;
         params.n_batch              = 512;
-        params.n_threads            = 2;
-        params.n_threads_batch      = 2;
+        // One: threads that wait for each other at every node crawl where other work shares the cores.
+        params.n_threads            = 1;
+        params.n_threads_batch      = 1;
         llama_context * ctx         = nullptr;
         CHECK_STATUS(DBS_OK, dbs_context_new(model, &params, &ctx));
         return ctx;
