@@ -5,36 +5,52 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.internal.CleanableDirectBuffer;
 import java.nio.ByteBuffer;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class ZeroingAllocatorTest {
-    @Test
-    void everyByteIsZeroWhenTheMemoryIsFreed() {
-        ByteBuffer memory = ByteBuffer.allocateDirect(64);
-        for (int i = 0; i < memory.capacity(); i++) {
-            memory.put(i, (byte) 'x');
+    /** Counts what is freed, and looks at it first. */
+    private static final class Watched implements CleanableDirectBuffer {
+        private static final AtomicInteger freed = new AtomicInteger();
+
+        private final CleanableDirectBuffer memory;
+
+        Watched(CleanableDirectBuffer memory) {
+            this.memory = memory;
         }
-        memory.position(10).limit(20);
-        var freed = new AtomicBoolean();
-        var zeroed = new ZeroingAllocator.Zeroed(new CleanableDirectBuffer() {
-            @Override
-            public ByteBuffer buffer() {
-                return memory;
+
+        @Override
+        public ByteBuffer buffer() {
+            return memory.buffer();
+        }
+
+        @Override
+        public void clean() {
+            ByteBuffer bytes = memory.buffer();
+            for (int i = 0; i < bytes.capacity(); i++) {
+                assertThat(bytes.get(i)).isZero();
             }
+            freed.incrementAndGet();
+            memory.clean();
+        }
+    }
 
-            @Override
-            public void clean() {
-                for (int i = 0; i < memory.capacity(); i++) {
-                    assertThat(memory.get(i)).isZero();
-                }
-                freed.set(true);
-            }
-        });
+    @Test
+    void everyByteIsZeroWhenMemoryIsFreed() {
+        Watched.freed.set(0);
+        ByteBuf buffer = new ZeroingAllocator(Watched::new).directBuffer(64, 256);
+        assertThat(buffer.capacity()).isEqualTo(64);
+        assertThat(buffer.maxCapacity()).isEqualTo(256);
+        buffer.writeBytes("x".repeat(64).getBytes(StandardCharsets.US_ASCII)).skipBytes(10);
 
-        zeroed.clean();
-
-        assertThat(freed).isTrue();
+        buffer.writeBytes("y".repeat(100).getBytes(StandardCharsets.US_ASCII));
+        assertThat(Watched.freed).as("the place before it grew").hasValue(1);
+        ByteBuf slice = buffer.readRetainedSlice(20);
+        buffer.release();
+        assertThat(Watched.freed).hasValue(1);
+        slice.release();
+        assertThat(Watched.freed).hasValue(2);
     }
 
     @Test
