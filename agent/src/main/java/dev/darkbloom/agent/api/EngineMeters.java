@@ -15,7 +15,7 @@ import java.util.function.ToDoubleFunction;
  * Every model's counters and gauges, read when somebody scrapes.
  *
  * <p>What llama-server v0.4.0 counts too goes by its name ({@code llamacpp:…}), so that its dashboards work, with the model as a label;
- * the rest is ours. Counters start again when a model is loaded again, which Prometheus understands.
+ * everything goes by names of ours too ({@code darkbloom_…}), which stay. Counters start again when a model is loaded again, which Prometheus understands.
  */
 final class EngineMeters {
     private static final String MODEL = "model";
@@ -55,17 +55,23 @@ final class EngineMeters {
         gauge(latest, id, "llamacpp:requests_deferred", "requests in the queue", ModelStatus::waiting);
         gauge(latest, id, "llamacpp:kv_cache_tokens", "tokens in memory, idle prefixes included", ModelStatus::usedTokens);
 
-        counter(latest, id, "darkbloom.engine.cached.tokens", "prompt tokens reused", ModelStatus::cachedTokens);
-        counter(latest, id, "darkbloom.engine.requests.finished", "requests that ended well", ModelStatus::finished);
-        counter(latest, id, "darkbloom.engine.requests.failed", "requests that failed", ModelStatus::failed);
-        counter(latest, id, "darkbloom.engine.requests.cancelled", "requests that were cancelled", ModelStatus::cancelled);
-        counter(latest, id, "darkbloom.engine.requests.refused", "requests turned away", ModelStatus::refused);
-        gauge(latest, id, "darkbloom.engine.slots", "places for requests", ModelStatus::slots);
-        gauge(latest, id, "darkbloom.engine.queue.limit", "most requests that may wait", ModelStatus::queueLimit);
-        gauge(latest, id, "darkbloom.engine.context.tokens", "tokens one slot holds", ModelStatus::contextTokens);
-        gauge(latest, id, "darkbloom.engine.reserved.bytes", "memory that the ledger holds", ModelStatus::reservedBytes);
-        gauge(latest, id, "darkbloom.engine.load.progress", "0 to 1 while loading", ModelStatus::loadProgress);
-        gauge(latest, id, "darkbloom.engine.ready", "1 while the model serves", status -> status.state() == ModelState.READY ? 1 : 0);
+        counter(latest, id, "darkbloom.prompt.tokens", "prompt tokens computed", ModelStatus::promptTokens);
+        counter(latest, id, "darkbloom.cached.tokens", "prompt tokens reused", ModelStatus::cachedTokens);
+        counter(latest, id, "darkbloom.generated.tokens", "tokens produced", ModelStatus::generatedTokens);
+        counter(latest, id, "darkbloom.steps", "calls of llama_decode", ModelStatus::steps);
+        counter(latest, id, "darkbloom.requests.finished", "requests that ended well", ModelStatus::finished);
+        counter(latest, id, "darkbloom.requests.failed", "requests that failed", ModelStatus::failed);
+        counter(latest, id, "darkbloom.requests.cancelled", "requests that were cancelled", ModelStatus::cancelled);
+        counter(latest, id, "darkbloom.requests.refused", "requests turned away", ModelStatus::refused);
+        gauge(latest, id, "darkbloom.requests.waiting", "requests in the queue", ModelStatus::waiting);
+        gauge(latest, id, "darkbloom.queue.limit", "most requests that may wait", ModelStatus::queueLimit);
+        gauge(latest, id, "darkbloom.slots", "places for requests", ModelStatus::slots);
+        gauge(latest, id, "darkbloom.slots.busy", "places with a request", ModelStatus::busySlots);
+        gauge(latest, id, "darkbloom.context.tokens", "tokens one slot holds", ModelStatus::contextTokens);
+        gauge(latest, id, "darkbloom.used.tokens", "tokens in memory, idle prefixes included", ModelStatus::usedTokens);
+        gauge(latest, id, "darkbloom.reserved.bytes", "memory that the ledger holds", ModelStatus::reservedBytes);
+        gauge(latest, id, "darkbloom.load.progress", "0 to 1 while loading", ModelStatus::loadProgress);
+        gauge(latest, id, "darkbloom.ready", "1 while the model serves", status -> status.state() == ModelState.READY ? 1 : 0);
         return latest;
     }
 

@@ -79,9 +79,11 @@ class PagesTest {
                     .contains("llamacpp:requests_processing{model=\"demo\"} 2.0")
                     .contains("llamacpp:requests_deferred{model=\"demo\"} 1.0")
                     .contains("llamacpp:n_decode_total{model=\"demo\"} 50.0")
-                    .contains("darkbloom_engine_ready{model=\"demo\"} 1.0")
-                    .contains("darkbloom_engine_ready{model=\"org/some.model-7B\"} 0.0")
-                    .contains("darkbloom_engine_requests_refused_total{model=\"demo\"} 3.0");
+                    .contains("darkbloom_ready{model=\"demo\"} 1.0")
+                    .contains("darkbloom_slots_busy{model=\"demo\"} 2.0")
+                    .contains("darkbloom_generated_tokens_total{model=\"demo\"} 41.0")
+                    .contains("darkbloom_ready{model=\"org/some.model-7B\"} 0.0")
+                    .contains("darkbloom_requests_refused_total{model=\"demo\"} 3.0");
 
             server.models.statuses =
                     List.of(FakeModels.status("demo", ModelState.READY, 99), FakeModels.status("late", ModelState.READY, 1));
