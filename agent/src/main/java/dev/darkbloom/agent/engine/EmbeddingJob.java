@@ -33,7 +33,7 @@ final class EmbeddingJob extends Job {
                 requestCancel();
             }
         }
-        if (interrupted) {
+        if (Thread.interrupted() || interrupted) {
             throw new InterruptedException();
         }
     }

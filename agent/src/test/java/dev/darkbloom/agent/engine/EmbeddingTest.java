@@ -158,6 +158,9 @@ class EmbeddingTest {
             }
             Rig.until(() -> rig.status().waiting() == 4 && rig.status().busySlots() == 1);
             askers.forEach(Thread::interrupt);
+            // Noticed, and waiting again for the engine to let go.
+            Rig.until(() -> askers.stream().noneMatch(Thread::isInterrupted)
+                    && askers.stream().allMatch(asker -> asker.getState() == Thread.State.TIMED_WAITING));
             rig.behaviour.release();
             for (Thread asker : askers) {
                 asker.join();
