@@ -17,7 +17,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** A request as its own thread sees it: its memory, its ring, the tokens read so far. Used by one thread at a time. */
 final class Caller implements AutoCloseable {
     private static final AtomicLong IDS = new AtomicLong();
-    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(20);
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(60);
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment prompt;
@@ -27,6 +27,7 @@ final class Caller implements AutoCloseable {
     private int topLogprobs = -1;
     private long deadlineNanos = Long.MAX_VALUE;
     private Grammar grammar;
+    private SamplerSettings sampling = SamplerSettings.greedy();
     private TokenRing ring;
     private Generation generation;
     private int[] read = new int[16];
@@ -61,6 +62,11 @@ final class Caller implements AutoCloseable {
         return this;
     }
 
+    Caller sampling(SamplerSettings settings) {
+        sampling = settings;
+        return this;
+    }
+
     Caller grammar(Grammar compiled) {
         grammar = compiled;
         return this;
@@ -76,8 +82,8 @@ final class Caller implements AutoCloseable {
         if (ring == null) {
             ring = TokenRing.allocate(ringCapacity, Math.max(0, topLogprobs));
         }
-        return new GenerationRequest(new RequestId("r" + IDS.incrementAndGet()), prompt, promptTokens, maxTokens, SamplerSettings.greedy(),
-                grammar, topLogprobs, deadlineNanos, ring);
+        return new GenerationRequest(new RequestId("r" + IDS.incrementAndGet()), prompt, promptTokens, maxTokens, sampling, grammar,
+                topLogprobs, deadlineNanos, ring);
     }
 
     Generation generation() {

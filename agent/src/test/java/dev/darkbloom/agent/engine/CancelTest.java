@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Giving up, by the caller or by a deadline, at each phase. */
-@Timeout(60)
+@Timeout(120)
 class CancelTest {
     @Test
     void cancelWhileDecodingEndsWithinOneStep() throws Exception {

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What the loop makes of each code that {@code llama_decode} returns. */
-@Timeout(60)
+@Timeout(120)
 class DecodeCodesTest {
     @Test
     void oldPrefixesMakeRoomOldestFirst() throws Exception {

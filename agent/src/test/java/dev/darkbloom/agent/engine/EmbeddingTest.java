@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Embeddings: inputs whole, several to a batch, nothing left behind. */
-@Timeout(60)
+@Timeout(120)
 class EmbeddingTest {
     private static Rig rig(MemoryKind kind) {
         var rig = Rig.of(Rig.spec(Rig.MODEL, 128, 4, 64, 64, true), Rig.settings().withQueueLimit(100), NanoClock.SYSTEM);

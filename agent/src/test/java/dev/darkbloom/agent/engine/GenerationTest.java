@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What an answer consists of, and how it ends. */
-@Timeout(60)
+@Timeout(120)
 class GenerationTest {
     @Test
     void answerIsWhatTheModelWritesAfterThePrompt() throws Exception {

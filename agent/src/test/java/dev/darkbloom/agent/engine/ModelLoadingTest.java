@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Loading on demand, sharing, failing, and making room. */
-@Timeout(60)
+@Timeout(120)
 class ModelLoadingTest {
     /** What a model with this many tokens of context and slots is found to need. */
     private static long bytes(int contextTokens, int slots) {

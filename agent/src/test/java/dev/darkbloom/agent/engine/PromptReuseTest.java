@@ -11,7 +11,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Reuse of what a slot holds: as much as is exact for the model's memory, and never a different answer. */
-@Timeout(60)
+@Timeout(120)
 class PromptReuseTest {
     private static Rig rig(MemoryKind kind, int slots) {
         var rig = Rig.of(Rig.spec(512, slots));

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** The bound on waiting requests, readers that are slow, and many threads at once. */
-@Timeout(60)
+@Timeout(120)
 class QueueTest {
     @Test
     void requestBeyondSlotsAndQueueIsRefused() throws Exception {

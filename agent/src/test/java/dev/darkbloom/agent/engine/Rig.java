@@ -73,7 +73,7 @@ final class Rig implements AutoCloseable {
     }
 
     static void until(java.util.concurrent.Callable<Boolean> condition) {
-        Awaitility.await().atMost(Duration.ofSeconds(20)).pollInterval(Duration.ofMillis(1)).until(condition);
+        Awaitility.await().atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(1)).until(condition);
     }
 
     /** Returns a prompt of random tokens. */

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Stopping: one model, or all of it, with and without patience. */
-@Timeout(60)
+@Timeout(120)
 class UnloadAndDrainTest {
     private static final Duration LONG = Duration.ofSeconds(30);
 
