@@ -3,6 +3,7 @@ package dev.darkbloom.agent.engine;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Confined;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.ThreadOwner;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.llama.TokenDecoder;
@@ -30,6 +31,7 @@ final class Embedder implements Workload {
     private final ArrayDeque<EmbeddingJob> waiting = new ArrayDeque<>();
     /** Inputs in the batch; the index is the sequence. */
     private final EmbeddingJob[] running;
+    private final ThreadOwner owner = new ThreadOwner();
     private int runningCount;
     private TokenDecoder decoder;
 
@@ -80,6 +82,7 @@ final class Embedder implements Workload {
 
     @Override
     public boolean step(long nowNanos) {
+        owner.check();
         if (waiting.isEmpty()) {
             return false;
         }

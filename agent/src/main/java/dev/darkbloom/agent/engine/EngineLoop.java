@@ -182,7 +182,7 @@ final class EngineLoop implements Runnable {
         log.error("context lost, opening another one model={}", id, cause);
         try {
             workload.endRunning(error);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             log.error("ending requests of a lost context failed model={}", id, e);
         }
         bell.ring();

@@ -65,10 +65,6 @@ final class Finisher {
         end(job, new Outcome.Finished(FinishReason.CANCELLED));
     }
 
-    void fail(Job job, ErrorCode code, String message) {
-        end(job, new Outcome.Failed(new AgentException(code, message)));
-    }
-
     /** Returns the error of a request whose time is over. */
     static AgentException deadlineExceeded(long submittedNanos, long nowNanos) {
         return new AgentException(ErrorCode.DEADLINE_EXCEEDED, "the request's deadline passed " + (nowNanos - submittedNanos) / 1_000_000

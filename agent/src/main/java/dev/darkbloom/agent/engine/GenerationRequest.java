@@ -10,10 +10,11 @@ import java.lang.foreign.MemorySegment;
  * One answer to produce.
  *
  * @param id stands in logs
- * @param prompt {@code int32[promptTokens]} outside the heap; borrowed until the generation is finished
+ * @param prompt {@code int32[promptTokens]} outside the heap, from a shared arena since the engine's thread reads it; borrowed until the
+ *     generation is finished
  * @param promptTokens at least 1
  * @param maxTokens most tokens to produce, positive; clamped to the room that the context leaves
- * @param sampling how tokens are picked; its segments are borrowed until the generation is finished
+ * @param sampling how tokens are picked; its segments are from shared arenas, too, and borrowed until the generation is finished
  * @param grammar taken by {@code submit}, whatever it returns or throws; may be null
  * @param topLogprobs -1: no log-probabilities; otherwise how many alternatives each ring entry carries
  * @param deadlineNanos {@link System#nanoTime} after which the answer is given up; {@link Long#MAX_VALUE} for none

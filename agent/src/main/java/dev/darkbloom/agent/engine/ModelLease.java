@@ -33,8 +33,8 @@ public interface ModelLease extends AutoCloseable {
     /**
      * Computes the pooled embedding of one input and waits for it.
      *
-     * @param tokens {@code int32[n]}, at least 1, borrowed
-     * @param target {@code float32[embeddingSize]}, not normalised
+     * @param tokens {@code int32[n]}, at least 1, from a shared arena, borrowed
+     * @param target {@code float32[embeddingSize]}, from a shared arena; the result is not normalised
      * @throws dev.darkbloom.agent.base.AgentException {@code EMBEDDINGS_NOT_CONFIGURED} on a text model, {@code CONTEXT_TOO_LONG}, {@code
      *     QUEUE_FULL}, {@code DRAINING}
      * @throws InterruptedException when the calling thread is interrupted; {@code target} may still be written until the call returns

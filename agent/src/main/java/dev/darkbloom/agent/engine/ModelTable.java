@@ -100,6 +100,7 @@ final class ModelTable {
         lock.lock();
         try {
             model.leases--;
+            model.lastUsed = ++uses;
             if (model.leases == 0) {
                 if (model.whenUnused != null) {
                     model.whenUnused.run();

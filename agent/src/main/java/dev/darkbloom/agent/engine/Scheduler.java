@@ -3,6 +3,7 @@ package dev.darkbloom.agent.engine;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Confined;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.ThreadOwner;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.llama.Grammar;
@@ -40,6 +41,7 @@ final class Scheduler implements Workload {
     private final BatchPlanner planner;
     private final StepPace pace;
     private final ArrayDeque<EngineGeneration> waiting = new ArrayDeque<>();
+    private final ThreadOwner owner = new ThreadOwner();
 
     private TokenDecoder decoder;
     private long nextDeadlineNanos = Long.MAX_VALUE;
@@ -134,6 +136,7 @@ final class Scheduler implements Workload {
 
     @Override
     public boolean step(long nowNanos) {
+        owner.check();
         while (busySlots < slots.length && !waiting.isEmpty()) {
             place(waiting.poll(), nowNanos);
         }

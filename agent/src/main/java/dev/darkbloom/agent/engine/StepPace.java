@@ -22,7 +22,7 @@ final class StepPace {
     private double nanosPerPrefillToken;
     private double decodeStepNanos;
     private double decodeTokensPerSecond;
-    private int lastChunk = FIRST_CHUNK / 2;
+    private int largestChunk = FIRST_CHUNK / 2;
 
     StepPace(long targetNanos, int ubatchTokens) {
         this.targetNanos = targetNanos;
@@ -38,8 +38,8 @@ final class StepPace {
     int chunk(int most, boolean decoding) {
         double budget = targetNanos - (decoding ? decodeStepNanos : 0);
         double fits = nanosPerPrefillToken == 0 ? FIRST_CHUNK : budget / nanosPerPrefillToken;
-        // A larger chunk is usually faster per token than the ones measured so far, and sometimes much slower: double, then look.
-        int chunk = (int) Math.clamp(fits, SMALLEST_CHUNK, 2.0 * lastChunk);
+        // A chunk larger than any measured so far is usually faster per token, and sometimes much slower: double, then look.
+        int chunk = (int) Math.clamp(fits, SMALLEST_CHUNK, 2.0 * largestChunk);
         if (chunk > ubatchTokens) {
             chunk -= chunk % ubatchTokens;
         }
@@ -55,7 +55,7 @@ final class StepPace {
             if (prefillTokens >= SMALLEST_CHUNK || nanosPerPrefillToken == 0) {
                 nanosPerPrefillToken = mix(nanosPerPrefillToken, nanos / prefillTokens);
             }
-            lastChunk = Math.max(prefillTokens, Math.max(SMALLEST_CHUNK, lastChunk / 2));
+            largestChunk = Math.max(prefillTokens, largestChunk);
         } else {
             decodeStepNanos = mix(decodeStepNanos, stepNanos);
         }

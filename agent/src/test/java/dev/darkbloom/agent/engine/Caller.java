@@ -104,7 +104,7 @@ final class Caller implements AutoCloseable {
     Caller read(int count) throws Exception {
         long start = System.nanoTime();
         while (readCount < count && !(generation.isFinished() && ring.size() == 0)) {
-            generation.await(TimeUnit.MILLISECONDS.toNanos(200));
+            generation.await(PATIENCE_NANOS); // a wake-up that was lost shows as a timeout, not as a slow test
             drain(count);
             if (System.nanoTime() - start > PATIENCE_NANOS) {
                 throw new TimeoutException("after " + readCount + " tokens: " + generation.progress());
