@@ -15,7 +15,8 @@ import java.util.function.ToDoubleFunction;
  * Every model's counters and gauges, read when somebody scrapes.
  *
  * <p>What llama-server v0.4.0 counts too goes by its name ({@code llamacpp:…}), so that its dashboards work, with the model as a label;
- * everything goes by names of ours too ({@code darkbloom_…}), which stay. Counters start again when a model is loaded again, which Prometheus understands.
+ * everything goes by names of ours too ({@code darkbloom_…}), which stay. Counters start again when a model is loaded again, which
+ * Prometheus understands.
  */
 final class EngineMeters {
     private static final String MODEL = "model";
