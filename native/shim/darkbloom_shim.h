@@ -71,7 +71,7 @@ DBS_API const dbs_layout * dbs_layouts(size_t * n_layouts);
 /* Bytes zeroed by this library's operator delete since the process began. Any thread. */
 DBS_API uint64_t dbs_zeroed_bytes(void);
 
-/* Stops libllama-common's own logger, which llama_log_set does not reach and which quotes model output. */
+/* Stops libllama-common's own logger, which llama_log_set does not reach and which quotes model output. Done when the library is loaded. */
 DBS_API void dbs_silence_common_log(void);
 
 /*
@@ -108,7 +108,11 @@ typedef struct dbs_device_memory {
 DBS_API int32_t dbs_memory_need(const char * path, const struct llama_model_params * model_params, const struct llama_context_params * context_params,
                                 dbs_device_memory * rows, int32_t max_rows, int32_t * n_rows);
 
-/* llama_decode / llama_encode with the batch by pointer. *code is llama.cpp's own return value when DBS_OK is returned. */
+/*
+ * llama_decode / llama_encode with the batch by pointer. *code is llama.cpp's own return value when DBS_OK is returned.
+ * DBS_INVALID_ARGUMENT for what llama.cpp would abort on or name in its log: no rows, more than n_batch (n_ubatch for encoding and for
+ * contexts without a memory), a token that the vocabulary does not have.
+ */
 DBS_API int32_t dbs_decode(struct llama_context * ctx, const struct llama_batch * batch, int32_t * code);
 DBS_API int32_t dbs_encode(struct llama_context * ctx, const struct llama_batch * batch, int32_t * code);
 
@@ -195,7 +199,10 @@ typedef struct dbs_sampling {
 typedef struct dbs_grammar dbs_grammar; /* a compiled grammar, not yet part of a sampler */
 typedef struct dbs_sampler dbs_sampler;
 
-/* Compiles GBNF text whose start symbol is `root`; freed by dbs_grammar_free unless a sampler has taken it. */
+/*
+ * Compiles GBNF text whose start symbol is `root`; freed by dbs_grammar_free unless a sampler has taken it. Groups may nest 200 deep.
+ * Runs on a thread of its own with a deep stack, as do dbs_schema_to_grammar, dbs_templates_new, dbs_chat_apply and dbs_chat_grammar.
+ */
 DBS_API int32_t dbs_grammar_new(const struct llama_vocab * vocab, const char * gbnf, size_t size, dbs_grammar ** out);
 DBS_API void    dbs_grammar_free(dbs_grammar * grammar);
 
@@ -207,15 +214,17 @@ DBS_API void    dbs_sampler_free(dbs_sampler * sampler);
 DBS_API int32_t dbs_sampler_accept_prompt(dbs_sampler * sampler, const int32_t * tokens, int32_t n_tokens);
 
 /*
- * Picks the next token from output row `row` of the last decode and accepts it, in the chain and in the grammar.
+ * Picks the next token and accepts it, in the chain and in the grammar. `row` is what llama_get_logits_ith takes: the place in the last
+ * batch of a token that asked for logits, or -1 for the last of them.
  * The chain picks first; only a token that the grammar refuses makes it pick again among those that it allows.
- * Allocates nothing once warm. DBS_BAD_GRAMMAR when the grammar allows no token at all.
+ * Allocates nothing once warm, except inside llama.cpp's penalties, DRY and grammars. DBS_BAD_GRAMMAR when the grammar allows no token at
+ * all; the sampler answers nothing else from then on.
  */
 DBS_API int32_t dbs_sampler_sample(dbs_sampler * sampler, struct llama_context * ctx, int32_t row, int32_t * token);
 
 /*
- * Natural-log probabilities from the raw logits of output row `row`: of `token`, and of the n_top most likely tokens,
- * most likely first (ties: lower id first). `ids` and `logprobs` have room for n_top.
+ * Natural-log probabilities from the raw logits of `row` (as above): of `token`, and of the n_top most likely tokens, most likely first
+ * (ties: lower id first). `ids` and `logprobs` have room for n_top, which the vocabulary's size bounds.
  */
 DBS_API int32_t dbs_logprobs(struct llama_context * ctx, int32_t row, int32_t token, int32_t n_top, float * token_logprob, int32_t * ids, float * logprobs);
 
@@ -260,16 +269,20 @@ typedef struct dbs_chat_inputs {
     dbs_slice json_schema; /* JSON schema the content must follow, or empty */
     dbs_slice grammar;     /* GBNF the answer must follow, or empty; not together with json_schema */
     dbs_slice kwargs;      /* JSON object: chat_template_kwargs, or empty */
-    int64_t   now_seconds; /* Unix time that strftime_now sees */
-    int32_t   tool_choice; /* dbs_tool_choice */
+    int64_t   now_seconds; /* Unix time of `date_string` and `datetime`; 0: the clock's. Upstream's strftime_now always reads the clock */
+    int32_t   tool_choice; /* dbs_tool_choice; DBS_TOOL_REQUIRED makes the answer begin with a call where the format lets us */
     int32_t   parallel_tool_calls;
-    int32_t   enable_thinking;       /* -1: as the template has it; 0; 1 */
+    int32_t   enable_thinking;       /* 0; 1; -1: as the template has it where nobody sets it, found by rendering it once at load */
     int32_t   add_generation_prompt;
     int32_t   parse_reasoning;       /* 1: reasoning is split from content */
-    int32_t   continue_final_message; /* 1: the last assistant message is to be continued */
+    int32_t   continue_final_message; /* 1: the last message, an assistant's without calls, is continued; its text is not handed out again */
 } dbs_chat_inputs;
 
-/* Renders the prompt and prepares grammar and parser. The caller has bounded the depth of every JSON text. */
+/*
+ * Renders the prompt and prepares grammar and parser. The caller has bounded the depth of every JSON text.
+ * enable_thinking among the kwargs comes before the member of that name. DBS_INVALID_ARGUMENT for a grammar beside a schema, or beside
+ * tools that may be called; DBS_BAD_SCHEMA also for a tool's parameters.
+ */
 DBS_API int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs, dbs_chat ** out);
 DBS_API void    dbs_chat_free(dbs_chat * chat);
 
@@ -311,13 +324,15 @@ typedef struct dbs_delta {
     dbs_slice extra;
 } dbs_delta;
 
-/* Borrows `chat`, which must outlive the parser. */
+/* Borrows `chat`, which must outlive the parser. parse_tool_calls 0: calls are handed out as the text that they are. */
 DBS_API int32_t dbs_parser_new(const dbs_chat * chat, int32_t parse_tool_calls, dbs_parser ** out);
 DBS_API void    dbs_parser_free(dbs_parser * parser);
 
 /*
  * Adds a piece of the answer and tells what is new. Deltas live until the parser's next call. `is_final` is given once, with the
  * last piece (which may be empty). DBS_NO_PARSE only with is_final: the rest of the raw text is then handed out as content.
+ * Newlines around a thought are left out. A call begins once its name is sure, which is when its arguments begin. Text whose brackets
+ * nest deeper than 200 does not parse. Pieces may end within a character; deltas then may as well.
  */
 DBS_API int32_t dbs_parser_feed(dbs_parser * parser, const char * text, size_t size, int32_t is_final, const dbs_delta ** deltas, size_t * n_deltas);
 

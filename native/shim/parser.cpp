@@ -227,6 +227,20 @@ bool is_plain(const dbs_chat & chat, const common_chat_parser_params & syntax) {
     }
 }
 
+/** Whether the prompt ends behind a thought that it both opened and closed, as templates do to rule one out. */
+bool prompt_closes_a_thought(const common_chat_params & params) {
+    const size_t open = params.thinking_start_tag.empty() ? std::string::npos : params.generation_prompt.rfind(params.thinking_start_tag);
+    if (open == std::string::npos) {
+        return false;
+    }
+    for (const std::string & tag : params.thinking_end_tags) {
+        if (!tag.empty() && params.generation_prompt.find(tag, open) != std::string::npos) {
+            return true;
+        }
+    }
+    return false;
+}
+
 } // namespace
 
 int32_t dbs_parser_new(const dbs_chat * chat, int32_t parse_tool_calls, dbs_parser ** out) {
@@ -247,8 +261,9 @@ int32_t dbs_parser_new(const dbs_chat * chat, int32_t parse_tool_calls, dbs_pars
         parser->parses_calls            = parse_tool_calls == 1;
         parser->trims_newlines          = chat->params.supports_thinking && chat->reasoning != COMMON_REASONING_FORMAT_NONE;
         parser->is_raw                  = is_plain(*chat, parser->syntax);
-        if (chat->continues) {
-            // The caller wrote the beginning of this message and does not want to read it again.
+        if (chat->continues || (chat->reasoning == COMMON_REASONING_FORMAT_NONE && prompt_closes_a_thought(chat->params))) {
+            // What the prompt already holds of this message is not the answer: a caller's own beginning, or the empty thought that
+            // upstream would hand out as content where thoughts are not split off.
             parser->read(true, false);
             parser->deltas.clear();
             parser->handed = 0;

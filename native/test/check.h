@@ -131,3 +131,4 @@ void test_chat(const Demo & demo);
 void test_parser(const Demo & demo);
 void test_models(const Demo & demo);
 void test_memory(const Demo & demo);
+void test_templates(const Demo & demo, const std::string & directory);

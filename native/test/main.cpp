@@ -1,16 +1,18 @@
-// Exercises every entry of the shim on the demo model. Usage: shim-test LIBRARY-DIR MODEL
+// Exercises every entry of the shim on the demo model. Usage: shim-test LIBRARY-DIR MODEL TEMPLATE-DIR
 //
 // Output is one line at the end, and one more for each check that did not hold.
 
 #include <cstdio>
+
+#include <unistd.h>
 
 #include "ggml-backend.h"
 
 #include "check.h"
 
 int main(int argc, char ** argv) {
-    if (argc != 3) {
-        std::fprintf(stderr, "usage: %s LIBRARY-DIR MODEL\n", argv[0]);
+    if (argc != 4) {
+        std::fprintf(stderr, "usage: %s LIBRARY-DIR MODEL TEMPLATE-DIR\n", argv[0]);
         return 2;
     }
     Demo demo;
@@ -21,6 +23,10 @@ int main(int argc, char ** argv) {
         std::printf("native: shim test skipped, there is no %s\n", argv[2]);
         return 0;
     }
+    // Whatever is written to stderr from here on is text that should have stayed inside.
+    FILE *    written   = std::tmpfile();
+    const int real_err  = dup(2);
+    dup2(fileno(written), 2);
     dbs_log_set(dbs_log_discard, nullptr);
     ggml_backend_load_all_from_path(argv[1]);
     llama_backend_init();
@@ -47,6 +53,12 @@ int main(int argc, char ** argv) {
     test_parser(demo);
     test_models(demo);
     test_memory(demo);
+    test_templates(demo, argv[3]);
+
+    std::fflush(stderr);
+    dup2(real_err, 2);
+    CHECK(lseek(fileno(written), 0, SEEK_END) == 0);
+    std::fclose(written);
 
     dbs_pieces_free(demo.pieces);
     llama_model_free(demo.model);

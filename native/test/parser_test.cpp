@@ -104,7 +104,12 @@ void a_thought_that_the_prompt_opened_is_split_off(dbs_templates * templates) {
     request.inputs.parse_reasoning = 0;
     chat   = request.applied(templates);
     answer = parsed_in_every_step(chat, "so.\n</think>\n\n4");
-    CHECK(answer.reasoning.empty() && answer.content.find("so.") != std::string::npos && answer.content.find("4") != std::string::npos);
+    CHECK(answer.reasoning.empty() && answer.content == "<think>\nso.\n</think>\n\n4");
+    dbs_chat_free(chat);
+    // The empty thought of a prompt that rules one out is no part of the answer.
+    request.inputs.enable_thinking = 0;
+    chat = request.applied(templates);
+    CHECK(parsed_in_every_step(chat, "4").content == "4");
     dbs_chat_free(chat);
 }
 
