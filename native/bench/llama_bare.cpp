@@ -26,7 +26,7 @@ Prompts are taken in rounds of --parallel; in a round each prompt is prefilled b
 prompts
   --ids FILE            a prompt a line, token ids separated by blanks
   --text FILE           a prompt a line, tokenized here; special tokens are read as such, \n and \\ are escapes
-  --limit N             only the first N prompts
+  --prompts N           so many prompts, from the file's beginning again where it ends (the file's, or --parallel if that is more)
 
 loop
   --parallel N          streams at a time (1)
@@ -57,7 +57,7 @@ struct Options {
     std::string ids_file;
     std::string text_file;
     std::string libs;
-    int         limit      = 0;
+    int         prompts    = 0;
     int         parallel   = 1;
     int         predict    = 64;
     int         ctx        = 2048;
@@ -114,8 +114,8 @@ Options read_options(int argc, char ** argv) {
             options.text_file = value();
         } else if (name == "--libs") {
             options.libs = value();
-        } else if (name == "--limit") {
-            options.limit = number(1);
+        } else if (name == "--prompts") {
+            options.prompts = number(1);
         } else if (name == "--parallel") {
             options.parallel = number(1);
         } else if (name == "--predict") {
@@ -190,7 +190,7 @@ std::vector<std::vector<llama_token>> read_prompts(const Options & options, cons
     }
     std::vector<std::vector<llama_token>> prompts;
     std::string                           line;
-    while (std::getline(file, line) && (options.limit == 0 || static_cast<int>(prompts.size()) < options.limit)) {
+    while (std::getline(file, line)) {
         std::vector<llama_token> tokens;
         if (is_text) {
             tokens = tokens_of(vocab, unescaped(line));
@@ -215,6 +215,12 @@ std::vector<std::vector<llama_token>> read_prompts(const Options & options, cons
     if (prompts.empty()) {
         fail(path + " holds no prompt");
     }
+    const size_t in_file = prompts.size();
+    const size_t wanted  = options.prompts > 0 ? static_cast<size_t>(options.prompts) : std::max(in_file, static_cast<size_t>(options.parallel));
+    while (prompts.size() < wanted) {
+        prompts.push_back(prompts[prompts.size() - in_file]);
+    }
+    prompts.resize(wanted);
     return prompts;
 }
 
@@ -475,8 +481,8 @@ int main(int argc, char ** argv) {
         totals = loop.totals;
         llama_free(ctx);
     }
-    std::printf("{\"prompts\": %zu, \"parallel\": %d, \"prefill_tokens\": %" PRId64 ", \"prefill_tok_s\": %.1f, \"decode_tokens\": %" PRId64
-                ", \"decode_steps\": %" PRId64 ", \"decode_tok_s\": %.1f, \"threads\": %d, \"threadpool\": %s, \"poll\": %d, \"flash_attn\": \"%s\", "
+    std::printf("{\"prompts\": %zu, \"parallel\": %d, \"prefill_tokens\": %" PRId64 ", \"prefill_tokens_per_second\": %.1f, \"decode_tokens\": %" PRId64
+                ", \"decode_steps\": %" PRId64 ", \"decode_tokens_per_second\": %.1f, \"threads\": %d, \"threadpool\": %s, \"poll\": %d, \"flash_attn\": \"%s\", "
                 "\"kv\": \"%s\", \"ubatch\": %d, \"batch\": %d, \"llama\": \"%s\"}\n",
                 prompts.size(), options.parallel, totals.prefill_tokens, totals.prefill_seconds > 0 ? static_cast<double>(totals.prefill_tokens) / totals.prefill_seconds : 0.0,
                 totals.decode_tokens, totals.decode_steps, totals.decode_seconds > 0 ? static_cast<double>(totals.decode_tokens) / totals.decode_seconds : 0.0,
