@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 
 /**
@@ -15,6 +16,8 @@ import java.util.function.Supplier;
  * until the next append. After {@link #close} every access is an {@link IllegalStateException}.
  */
 public final class Content implements AutoCloseable {
+    private static final LongAdder OPEN = new LongAdder();
+
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Supplier<Arena> arenas;
     private Arena arena;
@@ -26,6 +29,12 @@ public final class Content implements AutoCloseable {
         this.arenas = arenas;
         arena = arenas.get();
         buffer = arena.allocate(Math.max(capacity, 16), 16);
+        OPEN.increment();
+    }
+
+    /** Returns how many contents of this process are not closed yet: 0 when no request runs. */
+    public static long openCount() {
+        return OPEN.sum();
     }
 
     /** Returns empty content with room for {@code capacity} bytes, for use by any thread. */
@@ -159,6 +168,7 @@ public final class Content implements AutoCloseable {
         buffer.fill((byte) 0); // a foreign thread fails here, before anything is marked
         if (closed.compareAndSet(false, true)) {
             arena.close();
+            OPEN.decrement();
         }
     }
 

@@ -197,9 +197,16 @@ public final class SseWriter implements AutoCloseable {
         if (value < 0) {
             out.append((byte) '-');
         }
-        out.append((byte) ('0' + digits / 100_000_000L));
-        fraction(digits % 100_000_000L, 8);
-        if (exponent != 0) {
+        if (exponent >= 0 && exponent <= 8) {
+            long unit = (long) POWERS_OF_TEN[8 - exponent];
+            number(digits / unit);
+            fraction(digits % unit, 8 - exponent);
+        } else if (exponent < 0 && exponent >= -5) {
+            raw("0");
+            fraction(digits, 8 - exponent);
+        } else {
+            out.append((byte) ('0' + digits / 100_000_000L));
+            fraction(digits % 100_000_000L, 8);
             out.append((byte) 'e');
             number(exponent);
         }

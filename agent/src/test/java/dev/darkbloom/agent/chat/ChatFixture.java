@@ -47,10 +47,13 @@ final class ChatFixture {
     }
 
     RecordingSink ask(Endpoint endpoint, String body, RecordingSink sink) {
+        long before = Content.openCount();
         try (Content content = OffHeap.body(body)) {
             completions.run(endpoint, new RequestId("r1"), content, sink);
+        } finally {
+            assertThat(Content.openCount()).isEqualTo(before);
+            assertThat(pool.leftOpen()).isZero();
         }
-        assertThat(pool.leftOpen()).isZero();
         return sink;
     }
 
