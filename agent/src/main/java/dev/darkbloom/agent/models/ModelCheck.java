@@ -20,6 +20,8 @@ public final class ModelCheck {
     public static void check(GgufModel model) {
         checkArchitecture(model);
         new HyperparameterCheck(model).check();
+        new AttentionCheck(model).check();
+        new StateCheck(model).check();
         new TokenizerCheck(model).check();
         new TensorCheck(model).check();
         new TemplateCheck(model.header()).check();

@@ -12,7 +12,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,9 +37,10 @@ public final class GgufWriter {
         DECAY
     }
 
-    private record Value(GgufType type, GgufType elementType, byte[] bytes) {}
+    /** A value as it lies in the file, without its type; of an array, count and elements. */
+    record Value(GgufType type, GgufType elementType, byte[] bytes) {}
 
-    private record Tensor(GgmlType type, Fill fill, long[] dimensions) {
+    record Tensor(GgmlType type, Fill fill, long[] dimensions) {
         long bytes() {
             long elements = 1;
             for (long dimension : dimensions) {
@@ -170,9 +170,14 @@ public final class GgufWriter {
         return tensor(name, type, Fill.RANDOM, dimensions);
     }
 
-    /** Returns the names of the tensors so far. */
-    public List<String> tensorNames() {
-        return new ArrayList<>(tensors.keySet());
+    /** Returns the metadata, to be changed by {@link GgufMutator}. */
+    Map<String, Value> metadata() {
+        return metadata;
+    }
+
+    /** Returns the tensors, to be changed by {@link GgufMutator}. */
+    Map<String, Tensor> tensors() {
+        return tensors;
     }
 
     /** Returns the header, with the padding before the first tensor. */

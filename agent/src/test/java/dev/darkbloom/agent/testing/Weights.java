@@ -45,15 +45,12 @@ final class Weights {
             case BF16 -> chunk.putShort((short) (Float.floatToRawIntBits(next()) >>> 16));
             case I32 -> chunk.putInt(0);
             case Q8_0 -> putQ8(chunk);
-            default -> throw new IllegalArgumentException("no weights of type " + type + " are written");
+            default -> putNoise(chunk);
         }
     }
 
     /** A block of Q8_0 is a scale and 32 bytes; uniform bytes of variance 127²/3 take one draw for eight weights. */
     private void putQ8(ByteBuffer chunk) {
-        if (fill != GgufWriter.Fill.RANDOM) {
-            throw new IllegalArgumentException("Q8_0 tensors are random");
-        }
         chunk.putShort(Float.floatToFloat16((float) (Math.sqrt(3.0 / rowElements) / 127)));
         for (int i = 0; i < 4; i++) {
             // Quants are -127 to 127 by convention; -128 becomes -127.
@@ -61,6 +58,13 @@ final class Weights {
             for (int shift = 0; shift < 64; shift += 8) {
                 chunk.put((byte) Math.max(-127, (byte) (draw >>> shift)));
             }
+        }
+    }
+
+    /** Types that no tiny model uses get bytes with small exponents, so that scales stay finite. */
+    private void putNoise(ByteBuffer chunk) {
+        for (int i = 0; i < type.blockBytes(); i++) {
+            chunk.put((byte) (random.nextInt() & 0x2F));
         }
     }
 

@@ -1,0 +1,130 @@
+package dev.darkbloom.agent.models;
+
+import java.util.Set;
+
+/**
+ * Checks heads, head lengths and rotary dimensions against each other.
+ *
+ * <p>The graphs of {@code src/models} assert that keys and values are as long as each other, and most that the whole head is rotated; a
+ * matrix product asserts that query heads are a multiple of key heads.
+ */
+final class AttentionCheck {
+    /** Architectures that compress keys, or whose keys and values may differ in length. */
+    private static final Set<String> OWN_LENGTHS = Set.of(
+            "deepseek2", "deepseek2-ocr", "deepseek32", "deepseek4", "glm-dsa", "dots3note", "minicpm3", "plm", "mistral4", "mimo2",
+            "kimi-linear", "kimi-k3", "bailingmoe3");
+
+    /** Architectures whose graphs assert that the rotary dimensions are the whole head. */
+    private static final Set<String> ROTATE_WHOLE_HEAD = Set.of(
+            "apertus", "arcee", "arctic", "baichuan", "chameleon", "codeshell", "cogvlm", "cohere2moe", "dbrx", "deci", "deepseek", "dots1",
+            "dream", "ernie4_5-moe", "ernie4_5", "exaone-moe", "exaone", "exaone4", "falcon", "granite_swa", "graniteswitch", "granite",
+            "granitemoe", "grok", "grovemoe", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais2", "llada-moe", "llada", "llama",
+            "llama-embed", "llama4", "maincoder", "mellum", "minimax-m2", "minimax-m3", "mistral3", "nemotron", "olmo", "olmo2", "olmoe",
+            "orion", "paddleocr", "pangu-embedded", "plamo", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe",
+            "rnd1", "seed_oss", "smallthinker", "smollm3", "starcoder2", "talkie", "xverse");
+
+    /** Architectures in which a layer without heads is one without attention. */
+    private static final Set<String> LAYERS_WITHOUT_HEADS = Set.of("deci");
+
+    private final GgufModel model;
+    private final Hyperparameters params;
+    private final ModelDims.Memory memory;
+    private final int layers;
+    private final int[] heads;
+    private final int[] headsKv;
+
+    AttentionCheck(GgufModel model) {
+        this.model = model;
+        params = new Hyperparameters(model);
+        memory = Architectures.memory(model.architecture());
+        layers = params.whole("block_count", 0);
+        heads = params.perLayer("attention.head_count", layers, 0);
+        headsKv = params.has("attention.head_count_kv") ? params.perLayer("attention.head_count_kv", layers, 0) : heads;
+    }
+
+    void check() {
+        if (memory == ModelDims.Memory.RECURRENT) {
+            return;
+        }
+        checkHeads();
+        checkLengths();
+        checkRotation("rope.dimension_count", keyLength());
+        checkRotation("rope.dimension_count_swa", params.whole("attention.key_length_swa", keyLength()));
+        checkProjections();
+    }
+
+    private void checkHeads() {
+        boolean everyLayer = memory != ModelDims.Memory.HYBRID && !LAYERS_WITHOUT_HEADS.contains(model.architecture());
+        for (int i = 0; i < layers; i++) {
+            if (everyLayer && (heads[i] == 0 || headsKv[i] == 0)) {
+                throw model.invalid("layer " + i + " has " + heads[i] + " heads and " + headsKv[i] + " key heads; each layer of "
+                        + model.architecture() + " needs some");
+            }
+            if (headsKv[i] > 0 && heads[i] % headsKv[i] != 0) {
+                throw model.invalid("layer " + i + " has " + heads[i] + " heads, which is no multiple of its " + headsKv[i] + " key heads");
+            }
+        }
+        if (heads[0] == 0 && memory != ModelDims.Memory.HYBRID) {
+            throw model.invalid("the first layer has no heads, which fixes the length of all heads at 0");
+        }
+        int embedding = params.whole("embedding_length", 0);
+        if (heads[0] > 0 && !params.has("attention.key_length") && embedding / heads[0] == 0) {
+            throw model.invalid("embedding_length " + embedding + " is too little for " + heads[0] + " heads");
+        }
+    }
+
+    private int keyLength() {
+        return params.whole("attention.key_length", heads[0] > 0 ? params.whole("embedding_length", 0) / heads[0] : 0);
+    }
+
+    private int valueLength() {
+        return params.whole("attention.value_length", heads[0] > 0 ? params.whole("embedding_length", 0) / heads[0] : 0);
+    }
+
+    private void checkLengths() {
+        if (OWN_LENGTHS.contains(model.architecture())) {
+            return;
+        }
+        if (keyLength() != valueLength()) {
+            throw model.invalid("heads have keys of " + keyLength() + " and values of " + valueLength() + " elements; they must be equal in "
+                    + model.architecture());
+        }
+        int keySwa = params.whole("attention.key_length_swa", keyLength());
+        int valueSwa = params.whole("attention.value_length_swa", valueLength());
+        if (keySwa != valueSwa) {
+            throw model.invalid("heads with a window have keys of " + keySwa + " and values of " + valueSwa + " elements; they must be equal");
+        }
+    }
+
+    private void checkRotation(String suffix, int headLength) {
+        int rotated = params.whole(suffix, headLength);
+        boolean whole = ROTATE_WHOLE_HEAD.contains(model.architecture());
+        if (rotated > headLength || whole && rotated != headLength || params.has(suffix) && rotated % 2 != 0) {
+            throw model.invalid(model.key(suffix) + " is " + rotated + " of " + headLength + " elements of a head"
+                    + (whole ? "; it must be all" : "; it must be even and not more"));
+        }
+        if (whole && headLength % 2 != 0) {
+            throw model.invalid("heads have " + headLength + " elements; rotation needs an even number");
+        }
+    }
+
+    /** Graphs reshape what a projection gives into heads, which asserts that the numbers agree. */
+    private void checkProjections() {
+        if (OWN_LENGTHS.contains(model.architecture()) || memory == ModelDims.Memory.HYBRID || params.has("attention.key_length_swa")) {
+            return;
+        }
+        for (int i = 0; i < layers; i++) {
+            checkRows(i, "attn_q", (long) heads[i] * keyLength());
+            checkRows(i, "attn_k", (long) headsKv[i] * keyLength());
+            checkRows(i, "attn_v", (long) headsKv[i] * valueLength());
+        }
+    }
+
+    private void checkRows(int layer, String projection, long expected) {
+        String name = "blk." + layer + "." + projection + ".weight";
+        GgufTensor tensor = model.tensor(name);
+        if (tensor != null && tensor.ne1() != expected) {
+            throw model.invalid("tensor " + name + " is " + tensor.shape() + "; its heads make " + expected + " rows");
+        }
+    }
+}
