@@ -38,35 +38,36 @@ final class Architectures {
     /**
      * Which layers of an architecture see only a window.
      *
-     * @param defaultWindow tokens, where the file may leave the key out; 0 where there is a window only if the file says so
+     * @param always whether the architecture cannot do without a window
+     * @param defaultTokens the window where the file may leave the key out; 0 where it may not, or where that means none
      * @param period one layer in this many sees everything; 0 where all have a window
      * @param denseFirst whether the first of a period is the one that sees everything, not the last
      */
-    record Window(int defaultWindow, int period, boolean denseFirst) {}
+    record Window(boolean always, int defaultTokens, int period, boolean denseFirst) {}
 
     private static final Map<String, Window> WINDOWS = Map.ofEntries(
-            Map.entry("gemma2", new Window(4096, 2, false)),
-            Map.entry("gemma3", new Window(0, 6, false)),
-            Map.entry("gemma3n", new Window(0, 5, false)),
-            Map.entry("gemma4", new Window(0, 6, false)),
-            Map.entry("cohere2", new Window(0, 4, false)),
-            Map.entry("cohere2moe", new Window(0, 4, true)),
-            Map.entry("gpt-oss", new Window(0, 2, false)),
-            Map.entry("llama4", new Window(8192, 4, false)),
-            Map.entry("exaone-moe", new Window(128, 4, false)),
-            Map.entry("exaone4", new Window(0, 4, false)),
-            Map.entry("olmo2", new Window(0, 4, false)),
-            Map.entry("afmoe", new Window(0, 4, false)),
-            Map.entry("laguna", new Window(0, 4, true)),
-            Map.entry("mellum", new Window(0, 4, false)),
-            Map.entry("muse-glimmer", new Window(0, 4, false)),
-            Map.entry("plamo3", new Window(0, 8, false)),
-            Map.entry("smallthinker", new Window(0, 4, true)),
-            Map.entry("mimo2", new Window(0, 1, false)),
-            Map.entry("step35", new Window(0, 1, false)),
-            Map.entry("granite_swa", new Window(0, 1, false)),
-            Map.entry("lfm2", new Window(0, 0, false)),
-            Map.entry("lfm2moe", new Window(0, 0, false)));
+            Map.entry("gemma2", new Window(true, 4096, 2, false)),
+            Map.entry("gemma3", new Window(false, 0, 6, false)),
+            Map.entry("gemma3n", new Window(true, 0, 5, false)),
+            Map.entry("gemma4", new Window(true, 0, 1, false)),
+            Map.entry("cohere2", new Window(true, 0, 4, false)),
+            Map.entry("cohere2moe", new Window(true, 0, 4, true)),
+            Map.entry("gpt-oss", new Window(true, 0, 2, false)),
+            Map.entry("llama4", new Window(false, 8192, 4, false)),
+            Map.entry("exaone-moe", new Window(true, 128, 4, false)),
+            Map.entry("exaone4", new Window(true, 4096, 4, false)),
+            Map.entry("olmo2", new Window(false, 0, 4, false)),
+            Map.entry("afmoe", new Window(false, 0, 4, false)),
+            Map.entry("laguna", new Window(false, 0, 4, true)),
+            Map.entry("mellum", new Window(false, 0, 4, false)),
+            Map.entry("muse-glimmer", new Window(true, 0, 4, false)),
+            Map.entry("plamo3", new Window(false, 0, 8, false)),
+            Map.entry("smallthinker", new Window(false, 0, 4, true)),
+            Map.entry("mimo2", new Window(true, 0, 1, false)),
+            Map.entry("step35", new Window(true, 0, 1, false)),
+            Map.entry("granite_swa", new Window(true, 0, 1, false)),
+            Map.entry("lfm2", new Window(false, 0, 0, false)),
+            Map.entry("lfm2moe", new Window(false, 0, 0, false)));
 
     private Architectures() {}
 

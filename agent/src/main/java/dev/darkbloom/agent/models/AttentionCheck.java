@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.models;
 
+import java.util.Arrays;
 import java.util.Set;
 
 /**
@@ -22,6 +23,11 @@ final class AttentionCheck {
             "llama-embed", "llama4", "maincoder", "mellum", "minimax-m2", "minimax-m3", "mistral3", "nemotron", "olmo", "olmo2", "olmoe",
             "orion", "paddleocr", "pangu-embedded", "plamo", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe",
             "rnd1", "seed_oss", "smallthinker", "smollm3", "starcoder2", "talkie", "xverse");
+
+    /** Architectures that do not rotate at all: they learn positions, add biases, or leave positions to their state. */
+    private static final Set<String> NO_ROTATION = Set.of(
+            "jamba", "nemotron_h", "nemotron_h_moe", "gpt2", "starcoder", "bloom", "mpt", "refact", "jais", "bert", "jina-bert-v2", "t5",
+            "t5encoder", "kimi-linear", "kimi-k3", "granitehybrid");
 
     /** Architectures in which a layer without heads is one without attention. */
     private static final Set<String> LAYERS_WITHOUT_HEADS = Set.of("deci");
@@ -51,6 +57,21 @@ final class AttentionCheck {
         checkRotation("rope.dimension_count", keyLength());
         checkRotation("rope.dimension_count_swa", params.whole("attention.key_length_swa", keyLength()));
         checkProjections();
+        checkWindows();
+    }
+
+    /** A model with windows gets two caches, and upstream asserts that the one for windows has a layer. */
+    private void checkWindows() {
+        var window = new SlidingWindow(model);
+        if (memory != ModelDims.Memory.ATTENTION || !window.isInUse()) {
+            return;
+        }
+        if (window.tokens() == 0) {
+            throw model.invalid(model.key(SlidingWindow.TOKENS) + " is 0 or missing; " + model.architecture() + " needs a window");
+        }
+        if (Arrays.stream(window.perLayer(new boolean[layers])).allMatch(tokens -> tokens == 0)) {
+            throw model.invalid(model.key(SlidingWindow.PATTERN) + " gives none of the " + layers + " layers a window");
+        }
     }
 
     private void checkHeads() {
@@ -99,12 +120,13 @@ final class AttentionCheck {
     private void checkRotation(String suffix, int headLength) {
         int rotated = params.whole(suffix, headLength);
         boolean whole = ROTATE_WHOLE_HEAD.contains(model.architecture());
-        if (rotated > headLength || whole && rotated != headLength || params.has(suffix) && rotated % 2 != 0) {
-            throw model.invalid(model.key(suffix) + " is " + rotated + " of " + headLength + " elements of a head"
-                    + (whole ? "; it must be all" : "; it must be even and not more"));
+        if (rotated > headLength || whole && rotated != headLength) {
+            throw model.invalid(model.key(suffix) + " is " + rotated + " of " + headLength + " elements of a head; it must be "
+                    + (whole ? "all" : "no more"));
         }
-        if (whole && headLength % 2 != 0) {
-            throw model.invalid("heads have " + headLength + " elements; rotation needs an even number");
+        // The kernels assert that the number is even, and never come to an end with 0.
+        if (!NO_ROTATION.contains(model.architecture()) && (rotated < 2 || rotated % 2 != 0)) {
+            throw model.invalid(rotated + " elements of a head of " + headLength + " are to be rotated; it must be an even number above 0");
         }
     }
 

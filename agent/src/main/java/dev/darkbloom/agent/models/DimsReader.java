@@ -12,9 +12,6 @@ import java.util.List;
  * {@code n_embd_s} do.
  */
 final class DimsReader {
-    /** {@code LLAMA_MAX_LAYERS}. */
-    static final int MAX_LAYERS = 512;
-
     private final GgufModel model;
     private final Hyperparameters params;
     private final String architecture;
@@ -28,7 +25,7 @@ final class DimsReader {
         this.model = model;
         params = new Hyperparameters(model);
         architecture = model.architecture();
-        layerCount = Math.min(params.whole("block_count", 0), MAX_LAYERS);
+        layerCount = Math.min(params.whole("block_count", 0), HyperparameterLimits.LAYERS);
         embedding = params.whole("embedding_length", 0);
         heads = params.perLayer("attention.head_count", layerCount, 0);
         headsKv = params.has("attention.head_count_kv") ? params.perLayer("attention.head_count_kv", layerCount, 0) : heads;
@@ -57,7 +54,7 @@ final class DimsReader {
     private List<Layer> layers(Memory memory) {
         boolean[] recurrent = recurrentLayers(memory);
         boolean attentionBesideState = architecture.equals("falcon-h1");
-        int[] windows = windows(recurrent);
+        int[] windows = new SlidingWindow(model).perLayer(recurrent);
         int layersWithKv = layersWithKv();
         long state = memory == Memory.ATTENTION ? 0 : stateElements();
         boolean[] feedForward = feedForwardLayers();
@@ -139,48 +136,6 @@ final class DimsReader {
             }
         }
         return recurrent;
-    }
-
-    private int[] windows(boolean[] recurrent) {
-        var windows = new int[layerCount];
-        Architectures.Window rule = Architectures.window(architecture);
-        if (rule == null) {
-            return windows;
-        }
-        int window = windowTokens(rule);
-        if (window == 0) {
-            return windows;
-        }
-        String patternKey = "attention.sliding_window_pattern";
-        boolean listed = params.array(patternKey).isPresent() && readsPatternArray();
-        int[] list = params.perLayer(patternKey, layerCount, 0);
-        int period = params.array(patternKey).isPresent() ? rule.period() : params.whole(patternKey, rule.period());
-        for (int i = 0; i < layerCount; i++) {
-            boolean windowed = listed ? list[i] != 0
-                    : period == 0 ? !recurrent[i]
-                    : rule.denseFirst() ? i % period != 0 : i % period < period - 1;
-            windows[i] = windowed ? window : 0;
-        }
-        return windows;
-    }
-
-    private int windowTokens(Architectures.Window rule) {
-        String key = "attention.sliding_window";
-        return switch (architecture) {
-            // llama4 has its fixed chunk unless the file says 0; smallthinker and exaone4 fix theirs too.
-            case "llama4" -> params.has(key) && params.whole(key, 0) == 0 ? 0 : rule.defaultWindow();
-            case "smallthinker" -> params.whole(key, 0) > 0 ? 4096 : 0;
-            case "exaone4" -> layerCount == 64 ? params.whole(key, 4096) : 0;
-            default -> params.whole(key, rule.defaultWindow());
-        };
-    }
-
-    /** The other architectures ignore an array and keep their own period. */
-    private boolean readsPatternArray() {
-        return switch (architecture) {
-            case "gemma4", "cohere2moe", "mellum", "muse-glimmer", "mimo2", "step35", "granite_swa" -> true;
-            default -> false;
-        };
     }
 
     /** Elements of {@code f32} state per layer and sequence. */
