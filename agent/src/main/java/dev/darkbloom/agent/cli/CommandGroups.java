@@ -16,8 +16,13 @@ final class CommandGroups {
 
     private static final List<Group> GROUPS = List.of(
             new Group("Run it:", List.of(
+                    new Verb("start", StartCommand::new),
                     new Verb("stop", StopCommand::new),
                     new Verb("status", StatusCommand::new))),
+            new Group("Use it:", List.of(
+                    new Verb("chat", ChatCommand::new),
+                    new Verb("local", LocalCommand::new),
+                    new Verb("benchmark", BenchmarkCommand::new))),
             new Group("Set it up:", List.of(
                     new Verb("models", ModelsCommand::new),
                     new Verb("config", ConfigCommand::new))));

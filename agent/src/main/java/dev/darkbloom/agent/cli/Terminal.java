@@ -20,4 +20,9 @@ record Terminal(InputStream in, PrintWriter out, PrintWriter err, boolean isInte
                 new PrintWriter(System.err, true, StandardCharsets.UTF_8),
                 console != null && console.isTerminal());
     }
+
+    /** Returns this terminal for a part whose answers are commentary on another answer. */
+    Terminal commentary() {
+        return new Terminal(in, err, err, isInteractive);
+    }
 }

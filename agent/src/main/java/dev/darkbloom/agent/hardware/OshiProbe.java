@@ -3,7 +3,6 @@ package dev.darkbloom.agent.hardware;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import oshi.SystemInfo;
 import oshi.hardware.CentralProcessor;
@@ -39,18 +38,6 @@ public final class OshiProbe implements MachineProbe {
     @Override
     public long availableBytes() {
         return system.getHardware().getMemory().getAvailable();
-    }
-
-    @Override
-    public Optional<PortHolder> portHolder(int port) {
-        return system.getOperatingSystem().getInternetProtocolStats().getConnections().stream()
-                .filter(connection -> connection.getLocalPort() == port && connection.getForeignPort() == 0)
-                .filter(connection -> connection.getType().startsWith("tcp") && connection.getowningProcessId() > 0)
-                .findFirst()
-                .map(connection -> {
-                    var process = system.getOperatingSystem().getProcess(connection.getowningProcessId());
-                    return new PortHolder(connection.getowningProcessId(), process == null ? "" : process.getName());
-                });
     }
 
     private static SysctlOutput sysctl() {

@@ -42,4 +42,11 @@ final class Lifecycle {
         }
         return false;
     }
+
+    /** Moves to the end, from wherever the agent is. */
+    void end() {
+        if (!moveTo(AgentState.STOPPED) && moveTo(AgentState.DRAINING)) {
+            moveTo(AgentState.STOPPED);
+        }
+    }
 }

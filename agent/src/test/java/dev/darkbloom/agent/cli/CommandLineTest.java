@@ -29,6 +29,11 @@ class CommandLineTest {
             models                 | models needs one of list, inspect                 | see: darkbloom-agent models --help
             stop --timeout soon    | Invalid value for option '--timeout'              | see: darkbloom-agent stop --help
             stop --timeout -1      | --timeout is 0 to 86400 seconds                   | see: darkbloom-agent stop --help
+            start --local --parallel 0    | --parallel must be a whole number from 1 to 256 | see: darkbloom-agent start --help
+            start --local --ctx-size big  | --ctx-size must be a whole number               | see: darkbloom-agent start --help
+            chat --max-tokens 0    | --max-tokens is 1 or more                         | see: darkbloom-agent chat --help
+            benchmark --runs 0     | --prompt-tokens, --runs and --streams are 1       | see: darkbloom-agent benchmark --help
+            benchmark              | no agent is running; --model MODEL starts one     | see: darkbloom-agent benchmark --help
             status --jsn           | Unknown option: '--jsn'                           | did you mean --json
             config set local.port  | Missing required parameter: 'VALUE'               | see: darkbloom-agent config set --help
             """)
@@ -55,6 +60,27 @@ class CommandLineTest {
     }
 
     @Test
+    void aBareStartNamesTheThreeWaysAndStartsNothing() {
+        var result = run("start");
+
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.out()).isEmpty();
+        assertThat(result.err()).contains("--local", "--hub", "--coordinator-url", "nothing was sent anywhere");
+        assertThat(directory.resolve("home")).doesNotExist();
+    }
+
+    @Test
+    void withoutARunningAgentItsClientsSaySoWithExitCode3() {
+        var json = run("local", "--json");
+
+        assertThat(json.exitCode()).isEqualTo(3);
+        assertThat(json.out().strip()).isEqualTo("{}");
+        assertThat(run("local").exitCode()).isEqualTo(3);
+        assertThat(run("chat").exitCode()).isEqualTo(3);
+        assertThat(run("chat").err()).startsWith("darkbloom-agent: no agent answers on a local endpoint").contains("start --local");
+    }
+
+    @Test
     void versionNamesAgentLlamaCppJavaAndPlatform() {
         var result = run("--version");
 
@@ -67,11 +93,11 @@ class CommandLineTest {
         var result = run("--help");
 
         assertThat(result.exitCode()).isZero();
-        assertThat(result.out()).contains("Run it:", "  status      Say how the agent stands", "Set it up:", "  config      ", "Examples:");
+        assertThat(result.out()).contains("Run it:", "  status      Say how the agent stands", "Use it:", "  chat        ", "Set it up:", "  config      ", "Examples:");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"stop", "status", "models", "models list", "models inspect", "config", "config get", "config set", "config unset",
+    @ValueSource(strings = {"start", "stop", "status", "chat", "local", "benchmark", "models", "models list", "models inspect", "config", "config get", "config set", "config unset",
         "config explain"})
     void everyVerbExplainsItself(String verb) {
         var result = run((verb + " --help").split(" "));

@@ -26,6 +26,17 @@ class LifecycleTest {
     }
 
     @Test
+    void theEndIsReachedFromEverywhere() {
+        lifecycle.move(AgentState.STARTING, AgentState.LOADING);
+        lifecycle.move(AgentState.LOADING, AgentState.READY);
+
+        lifecycle.end();
+        lifecycle.end();
+
+        assertThat(lifecycle.state()).isEqualTo(AgentState.STOPPED);
+    }
+
+    @Test
     void thereIsNoWayBackFromTheEnd() {
         lifecycle.moveTo(AgentState.STOPPED);
 

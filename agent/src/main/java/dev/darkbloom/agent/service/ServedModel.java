@@ -1,0 +1,132 @@
+package dev.darkbloom.agent.service;
+
+import dev.darkbloom.agent.api.ModelCards;
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.hardware.Machine;
+import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.models.GgufFile;
+import dev.darkbloom.agent.models.GgufModel;
+import dev.darkbloom.agent.models.ModelDims;
+import dev.darkbloom.agent.models.ModelEntry;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+
+/**
+ * A model that this agent serves, as its file and the settings describe it before it is loaded.
+ *
+ * @param spec what the engine loads
+ * @param mayShrink whether nobody asked for just this context and these slots
+ * @param card for {@code /v1/models}
+ * @param template the Jinja source that renders its chats; empty where the file has none
+ * @param bosToken text of the token that begins a text; empty where there is none
+ * @param eosToken text of the token that ends one
+ * @param sampling the model author's defaults over ours, by llama-server's names
+ */
+record ServedModel(
+        ModelSpec spec,
+        boolean mayShrink,
+        ModelCards.Card card,
+        String template,
+        String bosToken,
+        String eosToken,
+        Map<String, Object> sampling) {
+
+    /** Tokens per decode call and per backend run; llama.cpp's own defaults. */
+    private static final int BATCH_TOKENS = 2048;
+    private static final int UBATCH_TOKENS = 512;
+    private static final int CONTEXT_WITHOUT_HINT = 2048;
+
+    /**
+     * Reads a model's header and joins it with the settings.
+     *
+     * @param mayShrink whether context and slots come from defaults
+     * @throws AgentException {@code MODEL_INVALID}, {@code MODEL_MISSING}, or {@code CONFIG_INVALID} when its template cannot be read
+     */
+    static ServedModel of(ModelEntry entry, AgentConfig config, Machine machine, boolean mayShrink) {
+        entry.orElseThrow();
+        Optional<AgentConfig.Model> own = Optional.ofNullable(config.models().get(entry.id()));
+        try (var model = GgufModel.open(entry.files().getFirst())) {
+            int trained = ModelDims.of(model).trainedContextTokens();
+            String replacement = own.flatMap(AgentConfig.Model::template).map(ServedModel::read).orElse("");
+            var spec = new ModelSpec(
+                    entry.id(),
+                    entry.files(),
+                    contextTokens(own.map(AgentConfig.Model::contextLength).orElse(0), config.backend().contextLength(), trained),
+                    config.backend().parallel(),
+                    config.backend().threads() > 0 ? config.backend().threads() : machine.performanceCores(),
+                    config.backend().gpuLayers(),
+                    model.header().metadata().containsKey(model.architecture() + ".pooling_type"),
+                    replacement,
+                    BATCH_TOKENS,
+                    UBATCH_TOKENS,
+                    false,
+                    switch (config.backend().flashAttention()) {
+                        case AUTO -> ModelSpec.FlashAttention.AUTO;
+                        case OFF -> ModelSpec.FlashAttention.OFF;
+                        case ON -> ModelSpec.FlashAttention.ON;
+                    });
+            GgufFile header = model.header();
+            return new ServedModel(
+                    spec,
+                    mayShrink,
+                    new ModelCards.Card(created(entry.files().getFirst()), Optional.of(entry.quantization()).filter(text -> !text.isEmpty()),
+                            trained > 0 ? OptionalInt.of(trained) : OptionalInt.empty()),
+                    replacement.isEmpty() ? header.text("tokenizer.chat_template").orElse("") : replacement,
+                    token(header, "tokenizer.ggml.bos_token_id"),
+                    token(header, "tokenizer.ggml.eos_token_id"),
+                    sampling(header));
+        }
+    }
+
+    private static int contextTokens(int ofModel, int ofBackend, int trained) {
+        if (ofModel > 0) {
+            return ofModel;
+        }
+        if (ofBackend > 0) {
+            return ofBackend;
+        }
+        return trained > 0 ? trained : CONTEXT_WITHOUT_HINT;
+    }
+
+    private static String read(Path template) {
+        try {
+            return Files.readString(template);
+        } catch (IOException e) {
+            throw new AgentException(ErrorCode.CONFIG_INVALID, "the chat template " + template + " cannot be read", e);
+        }
+    }
+
+    private static Instant created(Path file) {
+        try {
+            return Files.getLastModifiedTime(file).toInstant();
+        } catch (IOException e) {
+            throw new AgentException(ErrorCode.MODEL_MISSING, "model file " + file + " cannot be read", e);
+        }
+    }
+
+    private static String token(GgufFile header, String key) {
+        OptionalLong id = header.whole(key);
+        List<String> tokens = id.isEmpty() ? List.of() : header.array("tokenizer.ggml.tokens").map(header::strings).orElse(List.of());
+        return id.isPresent() && id.getAsLong() >= 0 && id.getAsLong() < tokens.size() ? tokens.get((int) id.getAsLong()) : "";
+    }
+
+    private static Map<String, Object> sampling(GgufFile header) {
+        var sampling = new TreeMap<String, Object>();
+        sampling.put("temperature", header.real("general.sampling.temp").orElse(0.8));
+        sampling.put("top_k", header.whole("general.sampling.top_k").orElse(40));
+        sampling.put("top_p", header.real("general.sampling.top_p").orElse(0.95));
+        sampling.put("min_p", header.real("general.sampling.min_p").orElse(0.05));
+        sampling.put("repeat_penalty", header.real("general.sampling.penalty_repeat").orElse(1.0));
+        return sampling;
+    }
+}
