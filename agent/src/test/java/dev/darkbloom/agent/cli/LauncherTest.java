@@ -1,0 +1,202 @@
+package dev.darkbloom.agent.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.spi.ToolProvider;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The packaged launcher and the processes it starts, in an image laid out as packaging does it. */
+@Tag("slow")
+class LauncherTest {
+    private static final Path PROJECT = Path.of(System.getProperty("darkbloom.project.root"));
+    private static final int PATIENCE_SECONDS = 120;
+
+    @TempDir
+    static Path image;
+
+    @TempDir
+    Path directory;
+
+    private static Path launcher;
+    private final List<Process> started = new ArrayList<>();
+
+    private record Result(int exitCode, String out, String err) {}
+
+    @BeforeAll
+    static void layOutAnImage() throws IOException {
+        Path bin = Files.createDirectories(image.resolve("bin"));
+        Path lib = Files.createDirectories(image.resolve("lib"));
+        launcher = Files.copy(PROJECT.resolve("packaging/darkbloom-agent"), bin.resolve("darkbloom-agent"));
+        Files.copy(PROJECT.resolve("scripts/find-jdk"), bin.resolve("find-jdk"));
+        copy(Path.of(System.getProperty("darkbloom.native.lib")), image.resolve("native"));
+        int number = 0;
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            Path jar = lib.resolve(String.format("%03d.jar", number++));
+            if (Files.isDirectory(Path.of(entry))) {
+                pack(Path.of(entry), jar);
+            } else if (Files.exists(Path.of(entry))) {
+                Files.copy(Path.of(entry), jar);
+            }
+        }
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file)));
+            }
+        }
+    }
+
+    private static void pack(Path classes, Path jar) {
+        var messages = new StringWriter();
+        int exitCode = ToolProvider.findFirst("jar").orElseThrow().run(new PrintWriter(messages), new PrintWriter(messages),
+                "--create", "--file", jar.toString(), "-C", classes.toString(), ".");
+        assertThat(exitCode).as(messages.toString()).isZero();
+    }
+
+    @AfterEach
+    void endWhatStillRuns() {
+        started.forEach(process -> process.destroyForcibly().onExit().join());
+    }
+
+    @Test
+    void aDayOfAnAgentFromTheShell() throws Exception {
+        Process agent = launch("start", "--local", "--model", "demo", "--port", "0", "--threads", "1", "--ctx-size", "512", "--parallel", "2");
+        String ready = agent.inputReader(StandardCharsets.UTF_8).readLine();
+        assertThat(ready).as("stdout of start").startsWith("ready: http://127.0.0.1:");
+
+        Result status = run("status");
+        assertThat(status.exitCode()).isZero();
+        assertThat(status.out()).startsWith("state      ready").contains("model      demo  ready");
+
+        Result local = run("local");
+        assertThat(local.exitCode()).isZero();
+        assertThat(local.out()).contains("base URL   " + ready.substring("ready: ".length()), "dk-local-", "curl ");
+
+        Result chat = run(launcher, "Hello\n/reset\nHello\n/exit\nnot asked\n", "chat");
+        assertThat(chat.exitCode()).isZero();
+        assertThat(chat.out().lines()).hasSize(2).allSatisfy(line -> assertThat(line).isNotBlank());
+        assertThat(chat.err()).contains("tokens/s").doesNotContain("Hello");
+
+        Result second = run("start", "--local", "--model", "demo", "--port", "0");
+        assertThat(second.exitCode()).isEqualTo(1);
+        assertThat(second.err()).contains("is running (process " + agent.pid() + ")");
+
+        Result stop = run("stop");
+        assertThat(stop.exitCode()).isZero();
+        assertThat(stop.out()).isEqualToIgnoringNewLines("stopped");
+        assertThat(agent.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(agent.exitValue()).isZero();
+        assertThat(run("local", "--json").out()).isEqualToIgnoringNewLines("{}");
+    }
+
+    @Test
+    void sigtermEndsAnAgentGracefully() throws Exception {
+        Process agent = launch("start", "--local", "--model", "demo", "--port", "0", "--threads", "1", "--no-auth");
+        assertThat(agent.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("ready: ");
+
+        agent.destroy();
+
+        assertThat(agent.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(agent.exitValue()).isZero();
+        assertThat(directory.resolve("home/local.json")).doesNotExist();
+        assertThat(directory.resolve("home/agent.sock")).doesNotExist();
+    }
+
+    @Test
+    void afterACrashTheNextStartWorks() throws Exception {
+        Process agent = launch("start", "--local", "--model", "demo", "--port", "0", "--threads", "1");
+        assertThat(agent.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("ready: ");
+        agent.destroyForcibly().onExit().join();
+        assertThat(directory.resolve("home/agent.sock")).exists();
+        assertThat(run("status").exitCode()).isEqualTo(3);
+        assertThat(run("local").exitCode()).isEqualTo(3);
+
+        Process next = launch("start", "--local", "--model", "demo", "--port", "0", "--threads", "1");
+
+        assertThat(next.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("ready: ");
+        assertThat(run("stop", "--force").exitCode()).isZero();
+    }
+
+    @Test
+    void theLauncherIsFoundBehindALinkAndPassesArgumentsAndExitCodes() throws Exception {
+        Path link = Files.createSymbolicLink(directory.resolve("link"), launcher);
+
+        Result version = run(link, "", "--version");
+        Result unknown = run(link, "", "config", "get", "local.port", "two words");
+
+        assertThat(version.exitCode()).isZero();
+        assertThat(version.out()).contains("llama.cpp v0.4.0");
+        assertThat(version.err()).isEmpty();
+        assertThat(unknown.exitCode()).isEqualTo(2);
+        assertThat(unknown.err()).contains("'two words'");
+    }
+
+    @Test
+    void everyScriptParses() throws Exception {
+        var scripts = new ArrayList<Path>();
+        for (String folder : List.of("scripts", "packaging", ".ci")) {
+            try (Stream<Path> files = Files.list(PROJECT.resolve(folder))) {
+                files.filter(file -> Files.isRegularFile(file) && Files.isExecutable(file)).forEach(scripts::add);
+            }
+        }
+
+        assertThat(scripts).isNotEmpty().allSatisfy(script -> {
+            var check = new ProcessBuilder("bash", "-n", script.toString()).redirectErrorStream(true).start();
+            assertThat(new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8)).as(script.toString()).isEmpty();
+        });
+    }
+
+    private Process launch(String... args) throws IOException {
+        return launch(launcher, args);
+    }
+
+    private Process launch(Path program, String... args) throws IOException {
+        var command = new ArrayList<String>();
+        command.add(program.toString());
+        command.addAll(List.of(args));
+        var builder = new ProcessBuilder(command).directory(directory.toFile()).redirectError(stderr(started.size()).toFile());
+        builder.environment().put("DARKBLOOM_AGENT_HOME", directory.resolve("home").toString());
+        builder.environment().put("DARKBLOOM_AGENT_CACHE", directory.resolve("cache").toString());
+        builder.environment().put("DARKBLOOM_AGENT_JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().remove("DARKBLOOM_AGENT_CONFIG");
+        Process process = builder.start();
+        started.add(process);
+        return process;
+    }
+
+    private Path stderr(int number) {
+        return directory.resolve("stderr-" + number);
+    }
+
+    private Result run(String... args) throws Exception {
+        return run(launcher, "", args);
+    }
+
+    private Result run(Path program, String input, String... args) throws Exception {
+        Path err = stderr(started.size());
+        Process process = launch(program, args);
+        try (var in = process.outputWriter(StandardCharsets.UTF_8)) {
+            in.write(input);
+        }
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        return new Result(process.exitValue(), out, Files.readString(err));
+    }
+}
