@@ -6,6 +6,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -136,7 +137,7 @@ class LauncherTest {
 
     @Test
     void theLauncherIsFoundBehindALinkAndPassesArgumentsAndExitCodes() throws Exception {
-        Path link = Files.createSymbolicLink(directory.resolve("link"), launcher);
+        Path link = Files.createSymbolicLink(image.resolve("link"), launcher);
 
         Result version = run(link, "", "--version");
         Result unknown = run(link, "", "config", "get", "local.port", "two words");
@@ -153,7 +154,7 @@ class LauncherTest {
         var scripts = new ArrayList<Path>();
         for (String folder : List.of("scripts", "packaging", ".ci")) {
             try (Stream<Path> files = Files.list(PROJECT.resolve(folder))) {
-                files.filter(file -> Files.isRegularFile(file) && Files.isExecutable(file)).forEach(scripts::add);
+                files.filter(LauncherTest::isShellScript).forEach(scripts::add);
             }
         }
 
@@ -161,6 +162,14 @@ class LauncherTest {
             var check = new ProcessBuilder("bash", "-n", script.toString()).redirectErrorStream(true).start();
             assertThat(new String(check.getInputStream().readAllBytes(), StandardCharsets.UTF_8)).as(script.toString()).isEmpty();
         });
+    }
+
+    private static boolean isShellScript(Path file) {
+        try {
+            return Files.isRegularFile(file) && Files.isExecutable(file) && Files.readString(file).startsWith("#!/usr/bin/env bash");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private Process launch(String... args) throws IOException {
