@@ -112,7 +112,8 @@ final class Answer implements AutoCloseable {
     /** Hands on what every unfinished choice has; returns whether there was anything. */
     private boolean pass() {
         boolean any = false;
-        for (Choice choice : choices) {
+        for (int i = 0; i < choices.size(); i++) { // by index here and below: this runs for every token, an iterator is an object
+            Choice choice = choices.get(i);
             if (choice.isFinished() || !choice.hasTokens() && !choice.generation().isFinished()) {
                 continue;
             }
@@ -159,7 +160,8 @@ final class Answer implements AutoCloseable {
     private void await() throws InterruptedException {
         Choice waited = null;
         int unfinished = 0;
-        for (Choice choice : choices) {
+        for (int i = 0; i < choices.size(); i++) {
+            Choice choice = choices.get(i);
             if (!choice.isFinished()) {
                 waited = waited == null ? choice : waited;
                 unfinished++;
@@ -181,8 +183,8 @@ final class Answer implements AutoCloseable {
     }
 
     private boolean isFinished() {
-        for (Choice choice : choices) {
-            if (!choice.isFinished()) {
+        for (int i = 0; i < choices.size(); i++) {
+            if (!choices.get(i).isFinished()) {
                 return false;
             }
         }
