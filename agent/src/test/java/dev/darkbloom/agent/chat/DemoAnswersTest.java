@@ -7,15 +7,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.engine.Engine;
-import dev.darkbloom.agent.engine.EngineSettings;
-import dev.darkbloom.agent.engine.MemoryLedger;
 import dev.darkbloom.agent.engine.NanoClock;
-import dev.darkbloom.agent.llama.ModelSpec;
-import dev.darkbloom.agent.testing.LoadedModels;
+import dev.darkbloom.agent.testing.DemoEngine;
 import dev.darkbloom.agent.testing.OffHeap;
 import dev.darkbloom.agent.testing.RecordingSink;
-import dev.darkbloom.agent.testing.TestModels;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -39,26 +34,18 @@ import org.junit.jupiter.api.Test;
 class DemoAnswersTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private static Engine engine;
+    private static DemoEngine demo;
     private static Completions completions;
 
     @BeforeAll
     static void load() throws InterruptedException {
-        engine = Engine.open(EngineSettings.defaults().withMinContextTokens(512), LoadedModels.backend(), new MemoryLedger(4L << 30), NanoClock.SYSTEM);
-        engine.register(oneThread(LoadedModels.spec("demo", TestModels.demo(), 2048, 4)), false);
-        engine.load("demo");
-        completions = new Completions(engine, CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-    }
-
-    /** On a machine with other work two threads wait for each other at every layer; one is much faster then. */
-    private static ModelSpec oneThread(ModelSpec spec) {
-        return new ModelSpec(spec.id(), spec.files(), spec.contextTokensPerSequence(), spec.slots(), 1, spec.gpuLayers(), spec.embedding(),
-                spec.chatTemplate(), spec.batchTokens(), spec.ubatchTokens(), spec.kvUnified(), spec.flashAttention());
+        demo = DemoEngine.open();
+        completions = new Completions(demo.engine(), CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
     }
 
     @AfterAll
     static void close() {
-        engine.close();
+        demo.close();
     }
 
     @Test
@@ -154,9 +141,9 @@ class DemoAnswersTest {
     }
 
     private static void assertAllSlotsFree() {
-        assertThat(engine.models().getFirst().busySlots()).isZero();
-        assertThat(engine.models().getFirst().waiting()).isZero();
-        assertThat(engine.models().getFirst().failed()).isZero();
+        assertThat(demo.status().busySlots()).isZero();
+        assertThat(demo.status().waiting()).isZero();
+        assertThat(demo.status().failed()).isZero();
     }
 
     private static List<JsonNode> rightRows() throws IOException {
