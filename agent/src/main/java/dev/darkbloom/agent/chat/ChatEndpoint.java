@@ -3,7 +3,6 @@ package dev.darkbloom.agent.chat;
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.SseWriter;
-import dev.darkbloom.agent.content.TokenRing;
 import dev.darkbloom.agent.engine.GenerationRequest;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.ChatFormat;
@@ -28,10 +27,10 @@ final class ChatEndpoint {
         try (Closer closer = new Closer()) {
             ChatRequest request = closer.add(ChatRequest.read(body));
             ModelLease lease = closer.add(context.acquireForText(model));
-            Content samplerMemory = closer.add(Content.allocate(16));
+            Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     lease.tokenizer().vocabularySize(), samplerMemory);
-            ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.clock().instant().getEpochSecond()));
+            ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds()));
             PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
             if (prompt.count() == 0) {
                 throw RequestBody.invalid("messages", "the rendered prompt is empty");
@@ -42,8 +41,8 @@ final class ChatEndpoint {
                     : new ChatDocument(head, context.sink()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), request.requiresToolCall()));
             for (int i = 0; i < form.choices(); i++) {
-                Choice choice = answer.add(new Choice(i, i == 0, TokenRing.allocate(context.settings().ringTokens(), Math.max(0, form.topLogprobs())),
-                        lease.tokenizer().pieces(), Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
+                Choice choice = answer.add(new Choice(i, i == 0, context.ring(form.topLogprobs()), lease.tokenizer().pieces(),
+                        Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
                         request.stops().matcher(format.stops()), shape));
                 Grammar grammar = format.compileGrammar();
                 if (grammar == null && request.requiresToolCall()) {
@@ -60,7 +59,7 @@ final class ChatEndpoint {
     void render(RequestBody body) throws InterruptedException {
         try (ChatRequest request = ChatRequest.read(body);
                 ModelLease lease = context.acquire(context.modelName(body));
-                ChatFormat format = request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.clock().instant().getEpochSecond());
+                ChatFormat format = request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds());
                 SseWriter json = SseWriter.allocate(64 + format.prompt().byteSize())) {
             json.raw("{\"prompt\":").text(format.prompt()).raw("}");
             context.sink().document(json.segment());

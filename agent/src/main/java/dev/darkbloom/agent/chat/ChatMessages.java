@@ -19,8 +19,8 @@ import java.util.Optional;
 final class ChatMessages implements AutoCloseable {
     private static final NameTable ROLES = NameTable.of(List.of("system", "developer", "user", "assistant", "tool", "function"));
     private static final NameTable TEXT_PARTS = NameTable.of(List.of("text"));
-    private static final NameTable MEDIA_PARTS = NameTable.of(List.of("image_url", "input_image", "image", "input_audio", "audio", "input_video", "video_url",
-            "video", "input_file", "file", "document"));
+    private static final NameTable MEDIA_PARTS = NameTable.of(List.of("image_url", "input_image", "image", "input_audio", "audio", "input_video",
+            "video_url", "video", "input_file", "file", "document"));
 
     private final MemorySegment view;
     private final Content rewritten;

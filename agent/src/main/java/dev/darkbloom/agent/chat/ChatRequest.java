@@ -1,12 +1,12 @@
 package dev.darkbloom.agent.chat;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.llama.ChatFormat;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ChatTemplate.ChatInputs;
 import dev.darkbloom.agent.llama.ChatTemplate.ToolChoice;
-import dev.darkbloom.agent.base.AgentException;
-import dev.darkbloom.agent.base.ErrorCode;
 import java.util.Optional;
 
 /**
@@ -94,7 +94,8 @@ final class ChatRequest implements AutoCloseable {
 
     /** Refuses a required tool call that nothing would enforce: a model whose template gives no grammar for calls. */
     static AgentException unenforceable() {
-        return AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "tool_choice", "this model's template cannot be made to call a tool; use auto");
+        return AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "tool_choice",
+                "this model's template cannot be made to call a tool; use auto");
     }
 
     @Override

@@ -67,7 +67,8 @@ final class ChatTools implements AutoCloseable {
             throw RequestBody.invalid("tools", "tools[" + index + "].type is missing");
         }
         if (!json.textEquals(type, "function")) {
-            throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "tools", "tools[" + index + "] is not a function; other tools are not supported");
+            throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "tools",
+                    "tools[" + index + "] is not a function; other tools are not supported");
         }
         Slice function = json.member(tool, "function");
         if (function.isEmpty() || json.kind(function) != Kind.OBJECT || !json.isText(json.member(function, "name"))) {

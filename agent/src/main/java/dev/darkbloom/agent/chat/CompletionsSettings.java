@@ -23,7 +23,8 @@ public record CompletionsSettings(
     public CompletionsSettings {
         enableThinking = Map.copyOf(enableThinking);
         if (pingInterval.isNegative() || requestTimeout.isNegative() || maxChoices < 1 || ringTokens < 1) {
-            throw new IllegalArgumentException("ping " + pingInterval + ", timeout " + requestTimeout + ", choices " + maxChoices + ", ring " + ringTokens);
+            throw new IllegalArgumentException(
+                    "ping " + pingInterval + ", timeout " + requestTimeout + ", choices " + maxChoices + ", ring " + ringTokens);
         }
     }
 

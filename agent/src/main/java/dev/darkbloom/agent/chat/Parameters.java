@@ -85,10 +85,11 @@ final class Parameters {
             COMMON_REFUSED,
             Map.of("suffix", List.of("\"\"")));
 
-    static final Parameters EMBEDDINGS = new Parameters(List.of("model", "input", "content", "encoding_format", "dimensions"), List.of("user"), Map.of(),
-            Map.of("embd_normalize", List.of("2")));
+    static final Parameters EMBEDDINGS = new Parameters(List.of("model", "input", "content", "encoding_format", "dimensions"),
+            List.of("user"), Map.of(), Map.of("embd_normalize", List.of("2")));
 
-    static final Parameters TOKENIZE = new Parameters(List.of("model", "content", "add_special", "parse_special", "with_pieces"), List.of(), Map.of(), Map.of());
+    static final Parameters TOKENIZE = new Parameters(List.of("model", "content", "add_special", "parse_special", "with_pieces"),
+            List.of(), Map.of(), Map.of());
 
     static final Parameters DETOKENIZE = new Parameters(List.of("model", "tokens"), List.of(), Map.of(), Map.of());
 

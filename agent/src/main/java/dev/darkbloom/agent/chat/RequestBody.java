@@ -2,11 +2,11 @@ package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.chat.Parameters.Parameter;
+import dev.darkbloom.agent.chat.Parameters.Treatment;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
-import dev.darkbloom.agent.chat.Parameters.Parameter;
-import dev.darkbloom.agent.chat.Parameters.Treatment;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
@@ -156,7 +156,11 @@ final class RequestBody {
         if (value.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(json.setting(value, MAX_WORD_BYTES).orElseThrow(() -> invalid(name, name + " is longer than " + MAX_WORD_BYTES + " bytes")));
+        Optional<String> word = json.setting(value, MAX_WORD_BYTES);
+        if (word.isEmpty()) {
+            throw invalid(name, name + " is longer than " + MAX_WORD_BYTES + " bytes");
+        }
+        return word;
     }
 
     private static String plain(double bound) {

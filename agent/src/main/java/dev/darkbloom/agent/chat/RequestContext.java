@@ -5,6 +5,7 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
+import dev.darkbloom.agent.content.TokenRing;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.ModelStatus;
@@ -62,9 +63,19 @@ record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSourc
         return lease;
     }
 
+    /** Returns an empty ring for one answer, which takes it; {@code topLogprobs} as in {@link AnswerSettings}. */
+    TokenRing ring(int topLogprobs) {
+        return TokenRing.allocate(settings.ringTokens(), Math.max(0, topLogprobs));
+    }
+
+    /** Returns the wall clock's time in Unix seconds. */
+    long nowSeconds() {
+        return clock.instant().getEpochSecond();
+    }
+
     /** Returns what the answer's events begin with. */
     ResponseHead head(String prefix, String model) {
-        return new ResponseHead(prefix + id.value(), clock.instant().getEpochSecond(), model, settings.fingerprint());
+        return new ResponseHead(prefix + id.value(), nowSeconds(), model, settings.fingerprint());
     }
 
     /** Returns the deadline of a generation submitted now. */

@@ -32,7 +32,8 @@ final class Sampling {
             Map.entry("top-n-sigma", Link.TOP_N_SIGMA), Map.entry("top_k", Link.TOP_K), Map.entry("top-k", Link.TOP_K),
             Map.entry("typ_p", Link.TYPICAL_P), Map.entry("typical_p", Link.TYPICAL_P), Map.entry("typical", Link.TYPICAL_P),
             Map.entry("top_p", Link.TOP_P), Map.entry("top-p", Link.TOP_P), Map.entry("nucleus", Link.TOP_P), Map.entry("min_p", Link.MIN_P),
-            Map.entry("min-p", Link.MIN_P), Map.entry("xtc", Link.XTC), Map.entry("temperature", Link.TEMPERATURE), Map.entry("temp", Link.TEMPERATURE));
+            Map.entry("min-p", Link.MIN_P), Map.entry("xtc", Link.XTC), Map.entry("temperature", Link.TEMPERATURE),
+            Map.entry("temp", Link.TEMPERATURE));
     private static final Map<Character, Link> LETTERS = Map.of('e', Link.PENALTIES, 'd', Link.DRY, 's', Link.TOP_N_SIGMA, 'k', Link.TOP_K,
             'y', Link.TYPICAL_P, 'p', Link.TOP_P, 'm', Link.MIN_P, 'x', Link.XTC, 't', Link.TEMPERATURE);
     private static final int MAX_LINKS = 16;
@@ -82,6 +83,12 @@ final class Sampling {
                 null);
     }
 
+    /** Returns empty memory for {@link #withContent}: readable by the engine's thread where something will be in it. The caller owns it. */
+    static Content contentMemory(RequestBody body) {
+        boolean needed = body.has("logit_bias") || body.has("dry_sequence_breakers");
+        return needed ? Content.allocate(1024) : Content.confined(1);
+    }
+
     /**
      * Adds the token biases and the DRY breakers of a request.
      *
@@ -126,7 +133,11 @@ final class Sampling {
         }
         List<Link> order = new ArrayList<>();
         switch (body.json().kind(value)) {
-            case STRING -> body.word("samplers").orElse("").chars().forEach(letter -> order.add(link(Optional.ofNullable(LETTERS.get((char) letter)))));
+            case STRING -> {
+                for (char letter : body.word("samplers").orElse("").toCharArray()) {
+                    order.add(link(Optional.ofNullable(LETTERS.get(letter))));
+                }
+            }
             case ARRAY -> {
                 for (JsonScanner.Cursor names = body.json().elements(value); names.next() && order.size() <= MAX_LINKS;) {
                     Slice name = names.value();

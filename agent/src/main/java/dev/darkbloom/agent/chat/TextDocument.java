@@ -65,8 +65,8 @@ final class TextDocument implements AnswerShape {
             head.write(json, "text_completion");
             json.raw("\"choices\":[");
             for (Choice choice : choices) {
-                json.raw(choice.index() == 0 ? "" : ",").raw("{\"text\":\"").raw(texts.get(choice.index())).raw("\",\"index\":").number(choice.index());
-                json.raw(",\"logprobs\":");
+                json.raw(choice.index() == 0 ? "" : ",").raw("{\"text\":\"").raw(texts.get(choice.index()));
+                json.raw("\",\"index\":").number(choice.index()).raw(",\"logprobs\":");
                 if (choice.logprobs().isPresent()) {
                     logprobs.writeText(json, choice.logprobs().get(), choice.pieces(), 0);
                 } else {

@@ -4,7 +4,6 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.content.TokenRing;
 import dev.darkbloom.agent.engine.GenerationRequest;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.Grammar;
@@ -33,8 +32,9 @@ final class TextEndpoint {
             StopStrings stops = closer.add(StopStrings.read(body));
             ModelLease lease = closer.add(context.acquireForText(model));
             Tokenizer tokenizer = lease.tokenizer();
-            Content samplerMemory = closer.add(Content.allocate(16));
-            SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body, tokenizer.vocabularySize(), samplerMemory);
+            Content samplerMemory = closer.add(Sampling.contentMemory(body));
+            SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
+                    tokenizer.vocabularySize(), samplerMemory);
             int most = Math.max(1, context.settings().maxChoices() / form.choices());
             TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo));
             int choices = prompts.all().size() * form.choices();
@@ -47,8 +47,8 @@ final class TextEndpoint {
                 int prompt = i / form.choices();
                 int number = i % form.choices();
                 PromptTokens tokens = prompts.all().get(prompt);
-                Choice choice = answer.add(new Choice(i, number == 0, TokenRing.allocate(context.settings().ringTokens(), Math.max(0, form.topLogprobs())),
-                        tokenizer.pieces(), Optional.empty(), false, form.topLogprobs(), stops.matcher(List.of()), shape));
+                Choice choice = answer.add(new Choice(i, number == 0, context.ring(form.topLogprobs()), tokenizer.pieces(),
+                        Optional.empty(), false, form.topLogprobs(), stops.matcher(List.of()), shape));
                 if (echo) {
                     choice.echoFirst(prompts.text(prompt));
                 }

@@ -33,7 +33,7 @@ public final class TokenRing implements AutoCloseable {
     private static final long TOP = 8;
     private static final long TOP_STRIDE = 8;
 
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena;
     private final AtomicBoolean closed = new AtomicBoolean();
     private final MemorySegment entries;
     private final int mask;
@@ -44,7 +44,9 @@ public final class TokenRing implements AutoCloseable {
     @SuppressWarnings("unused") // by VarHandle
     private volatile long tail; // entries put
 
-    private TokenRing(int capacity, int topLogprobs) {
+    /** For tests, which look at an arena's memory when it closes. */
+    TokenRing(int capacity, int topLogprobs, Arena arena) {
+        this.arena = arena;
         int slots = Integer.highestOneBit(Math.max(2, capacity) - 1) << 1;
         this.mask = slots - 1;
         this.topLogprobs = topLogprobs;
@@ -62,7 +64,7 @@ public final class TokenRing implements AutoCloseable {
         if (capacity < 1 || topLogprobs < 0 || topLogprobs > 20) {
             throw new IllegalArgumentException("ring of " + capacity + " entries with " + topLogprobs + " log-probabilities");
         }
-        return new TokenRing(capacity, topLogprobs);
+        return new TokenRing(capacity, topLogprobs, Arena.ofShared());
     }
 
     /** Returns the pairs kept per entry. */

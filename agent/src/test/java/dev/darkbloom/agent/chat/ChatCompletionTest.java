@@ -8,13 +8,18 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.RequestId;
+import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
+import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.testing.FakeGeneration;
 import dev.darkbloom.agent.testing.FakeGeneration.Script;
 import dev.darkbloom.agent.testing.FakeTokenizer;
+import dev.darkbloom.agent.testing.OffHeap;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.nio.charset.StandardCharsets;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -80,6 +85,30 @@ class ChatCompletionTest {
 
         assertThat(joined(sink, 0, "content")).isEqualTo("Hello you");
         assertThat(sink.events().size()).isLessThan(9);
+    }
+
+    @Test
+    void aSinkThatWantsFewEventsGetsTheTokensMerged() {
+        ChatFixture fixture = ChatFixture.answering("a".repeat(200));
+        NanoClock running = new NanoClock() { // while the request's thread waits, the generation goes on
+            @Override
+            public long nanoTime() {
+                return fixture.clock.nanoTime();
+            }
+
+            @Override
+            public void parkUntil(Object blocker, long deadlineNanos) {
+                fixture.pool.generations().forEach(FakeGeneration::goOn);
+            }
+        };
+        var sink = new RecordingSink().withEventGap(25_000_000);
+        var completions = new Completions(fixture.pool, CompletionsSettings.defaults(), InstantSource.system(), running);
+        try (Content body = OffHeap.body("{" + HELLO + ",\"stream\":true}")) {
+            completions.run(Endpoint.CHAT_COMPLETIONS, new RequestId("r1"), body, sink);
+        }
+
+        assertThat(joined(sink, 0, "content")).isEqualTo("a".repeat(200));
+        assertThat(sink.events().size()).isBetween(200 / 25, 200 / 25 + 4);
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.darkbloom.agent.content;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.darkbloom.agent.testing.WatchedArenas;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Test;
 
@@ -82,6 +83,20 @@ class TokenRingTest {
 
         assertThatThrownBy(() -> ring.put(2)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> ring.token(0)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void closingZeroesTheEntries() {
+        var arenas = new WatchedArenas();
+        var ring = new TokenRing(4, 2, arenas.get());
+        ring.put(7);
+        ring.put(8);
+        ring.advance();
+
+        ring.close();
+
+        assertThat(arenas.open()).isZero();
+        assertThat(arenas.leftovers()).isZero();
     }
 
     @Test

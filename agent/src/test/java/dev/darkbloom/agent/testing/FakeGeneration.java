@@ -77,6 +77,15 @@ public final class FakeGeneration implements Generation {
         return request.ring().size() > 0 || outcome != null;
     }
 
+    /** Does what an {@link #await} would do, for a thread that waits elsewhere. */
+    public void goOn() {
+        try {
+            await(1_000_000);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private void play() {
         if (played == script.tokens().length) {
             outcome = script.end();

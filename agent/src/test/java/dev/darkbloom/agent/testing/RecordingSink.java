@@ -25,6 +25,7 @@ public final class RecordingSink implements ResponseSink {
     private boolean ended;
     private boolean aborted;
     private boolean gone;
+    private long eventGapNanos;
 
     public RecordingSink() {
         this(Integer.MAX_VALUE);
@@ -33,6 +34,17 @@ public final class RecordingSink implements ResponseSink {
     /** Makes a sink whose other side goes away once it has seen some events. */
     public RecordingSink(int goneAfterEvents) {
         this.goneAfterEvents = goneAfterEvents;
+    }
+
+    /** Asks for some time between events. */
+    public RecordingSink withEventGap(long nanos) {
+        eventGapNanos = nanos;
+        return this;
+    }
+
+    @Override
+    public long eventGapNanos() {
+        return eventGapNanos;
     }
 
     @Override
