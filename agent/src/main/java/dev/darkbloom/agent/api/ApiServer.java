@@ -13,9 +13,11 @@ import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.concurrent.FastThreadLocalThread;
+import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.Optional;
@@ -66,15 +68,27 @@ public final class ApiServer implements AutoCloseable {
      *     this machine's
      */
     public static ApiServer open(ApiSettings settings, ApiServices services) {
-        InetAddress address;
+        var server = new ApiServer(settings, services, address(settings));
+        log.info("local endpoint open address={} port={}", settings.bind(), server.port());
+        return server;
+    }
+
+    /** Throws what {@link #open} would throw now, for a caller who has long work to do before it; opens nothing. */
+    public static void check(ApiSettings settings) {
+        var wanted = new InetSocketAddress(address(settings), settings.port());
+        try (var probe = new ServerSocket()) {
+            probe.bind(wanted);
+        } catch (IOException e) {
+            throw bindError(wanted, e);
+        }
+    }
+
+    private static InetAddress address(ApiSettings settings) {
         try {
-            address = InetAddress.getByName(settings.bind());
+            return InetAddress.getByName(settings.bind());
         } catch (UnknownHostException e) {
             throw AgentException.ofParam(ErrorCode.CONFIG_INVALID, "local.bind", "no address is known for " + settings.bind());
         }
-        var server = new ApiServer(settings, services, address);
-        log.info("local endpoint open address={} port={}", settings.bind(), server.port());
-        return server;
     }
 
     /** Returns the port that is bound. */

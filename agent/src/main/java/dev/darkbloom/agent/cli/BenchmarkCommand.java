@@ -69,9 +69,33 @@ final class BenchmarkCommand implements Callable<Integer> {
         if (model == null) {
             throw new ParameterException(spec.commandLine(), "no agent is running; --model MODEL starts one for the measurement");
         }
-        try (var progress = new StartProgress(root.terminal().commentary());
-                var _ = AgentRuntime.start(ownAgent(), new StopSignal(), progress)) {
+        return measureOwn();
+    }
+
+    private int measureOwn() throws InterruptedException {
+        var stop = new StopSignal();
+        try (var _ = ProcessSignals.forwardTo(stop, root.terminal());
+                var progress = new StartProgress(root.terminal().commentary());
+                var _ = AgentRuntime.start(ownAgent(), stop, progress)) {
+            Thread measuring = Thread.currentThread();
+            Thread.ofVirtual().name("task-stop").start(() -> interruptAt(stop, measuring));
             return measure(LocalEndpoint.require(root.home()));
+        } catch (InterruptedException e) {
+            if (!stop.isRequested()) {
+                throw e;
+            }
+            root.terminal().err().println("ended before it was measured");
+            return 1;
+        }
+    }
+
+    private static void interruptAt(StopSignal stop, Thread measuring) {
+        try {
+            stop.await();
+            measuring.interrupt();
+        } catch (InterruptedException _) {
+            // Nobody interrupts this thread; it ends with the process.
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.cli;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import picocli.CommandLine;
@@ -40,7 +41,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             case AgentException known -> {
                 err.println(DarkbloomAgent.NAME + ": " + known.getMessage());
                 String remedy = known.code().remedy();
-                if (!known.getMessage().contains(remedy)) {
+                // A wrong setting's message says where it stands and what it may be.
+                if (known.code() != ErrorCode.CONFIG_INVALID && !known.getMessage().contains(remedy)) {
                     err.println("to mend it: " + remedy);
                 }
                 yield known.code().exitCode();

@@ -10,7 +10,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 
 /** Shows how a start goes on: a bar for each model on a terminal, plain lines elsewhere. All of it is commentary on stderr. */
 final class StartProgress implements StartNews, AutoCloseable {
-    private static final int PERMILLE = 1000;
+    private static final int PERCENT = 100;
 
     private final Terminal terminal;
     private ProgressBar bar;
@@ -27,7 +27,7 @@ final class StartProgress implements StartNews, AutoCloseable {
             if (terminal.isInteractive()) {
                 bar = new ProgressBarBuilder()
                         .setTaskName("loading " + modelId)
-                        .setInitialMax(PERMILLE)
+                        .setInitialMax(PERCENT)
                         .setStyle(ProgressBarStyle.ASCII)
                         .setUpdateIntervalMillis(100)
                         .hideEta()
@@ -38,7 +38,7 @@ final class StartProgress implements StartNews, AutoCloseable {
             }
         }
         if (bar != null) {
-            bar.stepTo(Math.round(share * PERMILLE));
+            bar.stepTo(Math.round(share * PERCENT));
         }
     }
 

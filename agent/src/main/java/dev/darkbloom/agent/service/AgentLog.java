@@ -26,6 +26,7 @@ public final class AgentLog implements AutoCloseable {
     private static final String PATTERN = "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level [%thread] %logger{0} - %msg%n%ex";
     private static final String CONSOLE = "stderr";
     private static final FileSize FILE_SIZE = FileSize.valueOf("20MB");
+    private static final Duration SIZE_CHECK = Duration.buildBySeconds(1);
     private static final int OLDER_FILES = 4;
 
     private final RollingFileAppender<ILoggingEvent> file;
@@ -60,6 +61,10 @@ public final class AgentLog implements AutoCloseable {
 
     /** Adds the file, made for its owner only; {@link #close} takes it away again. */
     static AgentLog open(Path file) {
+        return open(file, FILE_SIZE, SIZE_CHECK);
+    }
+
+    static AgentLog open(Path file, FileSize fileSize, Duration sizeCheck) {
         LoggerContext context = context();
         var appender = new OwnersFile();
         appender.setContext(context);
@@ -78,8 +83,8 @@ public final class AgentLog implements AutoCloseable {
 
         var trigger = new SizeBasedTriggeringPolicy<ILoggingEvent>();
         trigger.setContext(context);
-        trigger.setMaxFileSize(FILE_SIZE);
-        trigger.setCheckIncrement(Duration.buildBySeconds(1));
+        trigger.setMaxFileSize(fileSize);
+        trigger.setCheckIncrement(sizeCheck);
         trigger.start();
         appender.setTriggeringPolicy(trigger);
         appender.start();

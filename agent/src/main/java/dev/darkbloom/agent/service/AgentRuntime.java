@@ -92,6 +92,9 @@ public final class AgentRuntime implements AutoCloseable {
             var agent = new RunningAgent(options, lifecycle, stop, probe, machine.memoryBytes());
             closer.add(ControlServer.open(home.controlSocket(), agent));
 
+            // Before models are loaded, which may take minutes; the socket itself is opened behind them.
+            ApiSettings listening = endpoint(options, config);
+            ApiServer.check(listening);
             var models = ServedModels.choose(new ModelCatalog(home, config), options.models(), options.allModels(), options.values(), machine);
             LlamaBackend backend = closer.add(LlamaBackend.open(NativeLibrary.load()));
             backend.devices().forEach(device -> log.info("device name={} description={} gpu={}", device.name(), device.description(), device.isGpu()));
@@ -106,7 +109,6 @@ public final class AgentRuntime implements AutoCloseable {
             boolean preload = config.backend().startupPreload();
             boolean usable = !preload || new Preload(engine, backend, ledger, stop, news).run(models);
 
-            ApiSettings listening = endpoint(options, config);
             ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models)));
             var record = DiscoveryRecord.of(listening, api.port(), AgentVersion.current().agent());
             write(record, home);

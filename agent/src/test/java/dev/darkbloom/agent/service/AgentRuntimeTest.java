@@ -16,6 +16,8 @@ import dev.darkbloom.agent.service.local.ChatMessage;
 import dev.darkbloom.agent.service.local.LocalClient;
 import dev.darkbloom.agent.service.local.LocalEndpoint;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -149,6 +151,19 @@ class AgentRuntimeTest {
         assertThatThrownBy(() -> AgentRuntime.start(options(file.toString()), stop, news))
                 .isInstanceOf(AgentException.class)
                 .extracting(e -> ((AgentException) e).code()).isEqualTo(ErrorCode.MODEL_INVALID);
+    }
+
+    @Test
+    void aPortThatIsTakenEndsTheStartBeforeModelsAreLoaded() throws IOException {
+        try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            var options = with(options("demo"), ConfigKey.LOCAL_PORT, Integer.toString(taken.getLocalPort()));
+
+            assertThatThrownBy(() -> AgentRuntime.start(options, stop, news))
+                    .isInstanceOf(AgentException.class)
+                    .hasMessageContaining("pid " + ProcessHandle.current().pid())
+                    .extracting(e -> ((AgentException) e).code()).isEqualTo(ErrorCode.PORT_IN_USE);
+        }
+        assertThat(news.lines).isEmpty();
     }
 
     @Test

@@ -99,8 +99,13 @@ public final class Benchmark {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             var pending = new ArrayList<Future<AnswerStats>>();
             prompts.forEach(prompt -> pending.add(threads.submit(() -> client.measured(plan.model(), prompt, plan.answerTokens()))));
-            for (Future<AnswerStats> answer : pending) {
-                answers.add(result(answer));
+            try {
+                for (Future<AnswerStats> answer : pending) {
+                    answers.add(result(answer));
+                }
+            } finally {
+                // Nothing runs any more unless one failed or we were interrupted; then the others are of no use.
+                threads.shutdownNow();
             }
         }
         double lastFirst = answers.stream().mapToLong(answer -> answer.toFirstToken().toNanos()).max().orElseThrow() / NANOS_PER_SECOND;
