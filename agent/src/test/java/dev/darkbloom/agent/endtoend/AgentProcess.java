@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
@@ -51,13 +52,15 @@ final class AgentProcess implements AutoCloseable {
         return start(folder, List.of(), arguments);
     }
 
-    static AgentProcess start(Path folder, List<String> jvmOptions, String... arguments) throws IOException {
+    /** Starts it with options that stand before the verb, such as {@code -v}. */
+    static AgentProcess start(Path folder, List<String> globalOptions, String... arguments) throws IOException {
         Path home = folder.resolve("home");
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Xmx512m", "-Ddarkbloom.native.lib=" + System.getProperty("darkbloom.native.lib")));
-        command.addAll(jvmOptions);
-        command.addAll(List.of("-cp", classPathWithoutTests(), "dev.darkbloom.agent.Main", "start", "--local", "--port", "0"));
+        command.addAll(List.of("-cp", classPathWithoutTests(), "dev.darkbloom.agent.Main"));
+        command.addAll(globalOptions);
+        command.addAll(List.of("start", "--local", "--port", "0"));
         command.addAll(List.of(arguments));
         Path output = folder.resolve("output.txt");
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
@@ -97,8 +100,7 @@ final class AgentProcess implements AutoCloseable {
 
     /** Returns a request to a path below {@code /v1}, or to one of the root when it begins with a slash. */
     HttpRequest.Builder request(String path) {
-        URI uri = path.startsWith("/") ? base.resolve(path) : base.resolve(path);
-        return HttpRequest.newBuilder(uri).header("Authorization", "Bearer " + key).header("Content-Type", "application/json")
+        return HttpRequest.newBuilder(base.resolve(path)).header("Authorization", "Bearer " + key).header("Content-Type", "application/json")
                 .timeout(Duration.ofSeconds(120));
     }
 
@@ -128,10 +130,14 @@ final class AgentProcess implements AutoCloseable {
         }
     }
 
-    /** Returns a gauge or counter of {@code /metrics}, all label sets added up; 0 when it is not there. */
+    /** Returns a gauge or counter of {@code /metrics}, all label sets added up. */
     double metric(String name) throws IOException, InterruptedException {
-        return get("/metrics").body().lines().filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
-                .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))).sum();
+        double[] values = get("/metrics").body().lines().filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{"))
+                .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1))).toArray();
+        if (values.length == 0) {
+            throw new AssertionError("there is no metric " + name);
+        }
+        return DoubleStream.of(values).sum();
     }
 
     @Override

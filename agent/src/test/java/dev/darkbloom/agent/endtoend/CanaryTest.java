@@ -68,7 +68,7 @@ class CanaryTest {
         Map<String, Long> inHeapDuring;
         Map<String, Long> inMemoryDuring;
         Map<String, Long> inMemoryAfter;
-        try (var agent = AgentProcess.start(folder, "--model", "demo", "-v")) {
+        try (var agent = AgentProcess.start(folder, List.of("-v"), "--model", "demo", "--threads", "1")) {
             try (var socket = new Socket(InetAddress.getLoopbackAddress(), agent.port())) {
                 BufferedReader reader = send(socket, agent, longRequest());
                 readUntilTheModelWroteTheCanary(reader);
@@ -97,7 +97,7 @@ class CanaryTest {
                 assertThat(find(file)).as("file %s", folder.relativize(file)).isEmpty();
             }
         }
-        assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written").isNotEmpty();
+        assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG");
     }
 
     /** Requests that fail carry content too: their errors must not quote it. */
