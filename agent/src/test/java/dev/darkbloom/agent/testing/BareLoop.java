@@ -35,7 +35,7 @@ public final class BareLoop {
             var command = new ArrayList<>(List.of(program.toString(), "--model", model.toString(), "--ids", ids.toString(), "--predict",
                     Integer.toString(predict), "--ctx", Integer.toString(contextTokens), "--batch", Integer.toString(batchTokens), "--ubatch",
                     Integer.toString(batchTokens), "--threads", "2", "--flash-attn", "off", "--kv", "streams", "--gpu-layers", "0",
-                    "--print-ids", "--logits"));
+                    "--print-ids", "--logits", "--threadpool", "off")); // waiting threads would only disturb a busy machine
             command.addAll(List.of(options));
             Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
