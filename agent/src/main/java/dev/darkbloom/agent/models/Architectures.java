@@ -15,18 +15,20 @@ final class Architectures {
             "jamba", "falcon-h1", "plamo2", "granitehybrid", "lfm2", "lfm2moe", "nemotron_h", "nemotron_h_moe", "qwen3next",
             "kimi-linear", "bailingmoe3", "kimi-k3", "qwen35", "qwen35moe", "qwen4exp", "deepseek4", "minimax-01");
 
-    /** Run without a cache: encoders, and diffusion models, which see their whole text at once. */
+    /** Known to upstream, but not run token by token: encoder-decoders, and diffusion models, which see their whole text at once. */
+    private static final Set<String> OTHER_KINDS = Set.of("t5", "t5encoder", "dream", "llada", "llada-moe", "rnd1");
+
+    /** Encoders, which run without a cache. */
     private static final Set<String> CACHELESS = Set.of(
             "bert", "jina-bert-v2", "jina-bert-v3", "nomic-bert", "nomic-bert-moe", "neo-bert", "eurobert", "modern-bert",
-            "gemma-embedding", "dream", "llada", "llada-moe", "rnd1");
+            "gemma-embedding");
 
     private static final Set<String> ATTENTION = Set.of(
             "llama", "llama4", "deci", "falcon", "grok", "gpt2", "gptj", "gptneox", "mpt", "baichuan", "starcoder", "refact", "bloom",
             "stablelm", "qwen", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe", "phi2", "phi3", "phimoe",
             "plamo", "plamo3", "codeshell", "orion", "internlm2", "minicpm", "minicpm3", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4",
             "starcoder2", "xverse", "command-r", "cohere2", "cohere2moe", "dbrx", "olmo", "olmo2", "olmoe", "muse-glimmer", "openelm",
-            "arctic", "deepseek", "deepseek2", "deepseek2-ocr", "deepseek32", "chatglm", "glm4", "glm4moe", "glm-dsa", "bitnet", "t5",
-            "t5encoder", "jais", "jais2", "nemotron", "exaone", "exaone4", "exaone-moe", "granite", "granitemoe", "graniteswitch",
+            "arctic", "deepseek", "deepseek2", "deepseek2-ocr", "deepseek32", "chatglm", "glm4", "glm4moe", "glm-dsa", "bitnet", "jais", "jais2", "nemotron", "exaone", "exaone4", "exaone-moe", "granite", "granitemoe", "graniteswitch",
             "granite_swa", "chameleon", "plm", "bailingmoe", "bailingmoe2", "dots1", "dots3note", "arcee", "afmoe", "laguna", "ernie4_5",
             "ernie4_5-moe", "hunyuan-moe", "hunyuan-dense", "hunyuan_vl", "hy_v3", "smollm3", "gpt-oss", "smallthinker", "seed_oss",
             "grovemoe", "apertus", "minimax-m2", "minimax-m3", "cogvlm", "pangu-embedded", "mistral3", "mistral4", "paddleocr", "mimo2",
@@ -57,7 +59,7 @@ final class Architectures {
             Map.entry("exaone-moe", new Window(true, 128, 4, false)),
             Map.entry("exaone4", new Window(true, 4096, 4, false)),
             Map.entry("olmo2", new Window(false, 0, 4, false)),
-            Map.entry("afmoe", new Window(false, 0, 4, false)),
+            Map.entry("afmoe", new Window(true, 0, 4, false)),
             Map.entry("laguna", new Window(false, 0, 4, true)),
             Map.entry("mellum", new Window(false, 0, 4, false)),
             Map.entry("muse-glimmer", new Window(true, 0, 4, false)),
@@ -66,6 +68,8 @@ final class Architectures {
             Map.entry("mimo2", new Window(true, 0, 1, false)),
             Map.entry("step35", new Window(true, 0, 1, false)),
             Map.entry("granite_swa", new Window(true, 0, 1, false)),
+            Map.entry("gemma-embedding", new Window(true, 0, 6, false)),
+            Map.entry("modern-bert", new Window(false, 0, 3, true)),
             Map.entry("lfm2", new Window(false, 0, 0, false)),
             Map.entry("lfm2moe", new Window(false, 0, 0, false)));
 
@@ -79,6 +83,11 @@ final class Architectures {
     /** Returns whether the pinned llama.cpp knows the name, but only as a part of another model. */
     static boolean isPart(String architecture) {
         return PARTS.contains(architecture);
+    }
+
+    /** Returns whether the pinned llama.cpp knows the name, but runs it in another way than this agent does. */
+    static boolean isOtherKind(String architecture) {
+        return OTHER_KINDS.contains(architecture);
     }
 
     /** Returns how an architecture remembers, windows aside; {@code UNKNOWN} for one that cannot be served. */

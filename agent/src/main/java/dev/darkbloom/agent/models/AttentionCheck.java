@@ -20,14 +20,23 @@ final class AttentionCheck {
             "apertus", "arcee", "arctic", "baichuan", "chameleon", "codeshell", "cogvlm", "cohere2moe", "dbrx", "deci", "deepseek", "dots1",
             "dream", "ernie4_5-moe", "ernie4_5", "exaone-moe", "exaone", "exaone4", "falcon", "granite_swa", "graniteswitch", "granite",
             "granitemoe", "grok", "grovemoe", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais2", "llada-moe", "llada", "llama",
-            "llama-embed", "llama4", "maincoder", "mellum", "minimax-m2", "minimax-m3", "mistral3", "nemotron", "olmo", "olmo2", "olmoe",
+            "llama-embed", "llama4", "maincoder", "mellum", "mistral3", "olmo", "olmo2", "olmoe",
             "orion", "paddleocr", "pangu-embedded", "plamo", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe",
             "rnd1", "seed_oss", "smallthinker", "smollm3", "starcoder2", "talkie", "xverse");
 
     /** Architectures that do not rotate at all: they learn positions, add biases, or leave positions to their state. */
     private static final Set<String> NO_ROTATION = Set.of(
-            "jamba", "nemotron_h", "nemotron_h_moe", "gpt2", "starcoder", "bloom", "mpt", "refact", "jais", "bert", "jina-bert-v2", "t5",
-            "t5encoder", "kimi-linear", "kimi-k3", "granitehybrid");
+            "jamba", "nemotron_h", "nemotron_h_moe", "gpt2", "starcoder", "bloom", "mpt", "refact", "jais", "bert", "jina-bert-v2",
+            "kimi-linear", "kimi-k3", "granitehybrid");
+
+    /** Architectures whose key norms or projections are as wide as the queries'. */
+    private static final Set<String> KEYS_LIKE_QUERIES = Set.of("olmoe", "dots1", "deepseek2-ocr");
+
+    /** Architectures that always rotate in sections. */
+    private static final Set<String> SECTIONS = Set.of("qwen2vl", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen4exp", "paddleocr");
+
+    /** Architectures that choose tokens by an index whose keys are rotated as well. */
+    private static final Set<String> INDEXERS = Set.of("deepseek32", "glm-dsa", "dots3note");
 
     /** Architectures in which a layer without heads is one without attention. */
     private static final Set<String> LAYERS_WITHOUT_HEADS = Set.of("deci");
@@ -56,6 +65,10 @@ final class AttentionCheck {
         checkLengths();
         checkRotation("rope.dimension_count", keyLength());
         checkRotation("rope.dimension_count_swa", params.whole("attention.key_length_swa", keyLength()));
+        checkSections();
+        if (INDEXERS.contains(model.architecture())) {
+            checkRotation("rope.dimension_count", params.whole("attention.indexer.key_length", 0));
+        }
         checkProjections();
         checkWindows();
     }
@@ -63,14 +76,17 @@ final class AttentionCheck {
     /** A model with windows gets two caches, and upstream asserts that the one for windows has a layer. */
     private void checkWindows() {
         var window = new SlidingWindow(model);
-        if (memory != ModelDims.Memory.ATTENTION || !window.isInUse()) {
+        boolean decoder = memory == ModelDims.Memory.ATTENTION;
+        if (!decoder && memory != ModelDims.Memory.NONE || !window.isInUse()) {
             return;
         }
         if (window.tokens() == 0) {
             throw model.invalid(model.key(SlidingWindow.TOKENS) + " is 0 or missing; " + model.architecture() + " needs a window");
         }
-        if (Arrays.stream(window.perLayer(new boolean[layers])).allMatch(tokens -> tokens == 0)) {
-            throw model.invalid(model.key(SlidingWindow.PATTERN) + " gives none of the " + layers + " layers a window");
+        long windowed = Arrays.stream(window.perLayer(new boolean[layers])).filter(tokens -> tokens > 0).count();
+        // An encoder without a cache makes both masks, and only those that a layer uses get memory.
+        if (windowed == 0 || !decoder && windowed == layers) {
+            throw model.invalid(model.key(SlidingWindow.PATTERN) + " gives " + windowed + " of " + layers + " layers a window");
         }
     }
 
@@ -84,6 +100,9 @@ final class AttentionCheck {
             if (headsKv[i] > 0 && heads[i] % headsKv[i] != 0) {
                 throw model.invalid("layer " + i + " has " + heads[i] + " heads, which is no multiple of its " + headsKv[i] + " key heads");
             }
+        }
+        if (KEYS_LIKE_QUERIES.contains(model.architecture()) && headsKv[0] != heads[0]) {
+            throw model.invalid(headsKv[0] + " key heads for " + heads[0] + " heads; they must be as many in " + model.architecture());
         }
         if (heads[0] == 0 && memory != ModelDims.Memory.HYBRID) {
             throw model.invalid("the first layer has no heads, which fixes the length of all heads at 0");
@@ -104,6 +123,7 @@ final class AttentionCheck {
 
     private void checkLengths() {
         if (OWN_LENGTHS.contains(model.architecture())) {
+            checkLatent();
             return;
         }
         if (keyLength() != valueLength()) {
@@ -117,6 +137,29 @@ final class AttentionCheck {
         }
     }
 
+    /** With latent attention the cache holds one compressed key per token: the latent vector and the rotated part. */
+    private void checkLatent() {
+        int latentKey = params.whole("attention.key_length_mla", 0);
+        int latentValue = params.whole("attention.value_length_mla", 0);
+        int rotated = params.whole("rope.dimension_count", keyLength());
+        if ((latentKey == 0) != (latentValue == 0)) {
+            throw model.invalid("attention.key_length_mla is " + latentKey + " and attention.value_length_mla is " + latentValue
+                    + "; both or none must be above 0");
+        }
+        if (latentKey == 0) {
+            if (keyLength() <= rotated && params.whole("attention.kv_lora_rank", 0) > 0) {
+                throw model.invalid("heads have keys of " + keyLength() + " elements, of which " + rotated + " are rotated; some must not be");
+            }
+            return;
+        }
+        int rank = params.whole("attention.kv_lora_rank", 0);
+        boolean oneHead = Arrays.stream(headsKv).allMatch(count -> count <= 1);
+        if (!oneHead || latentKey <= rotated || keyLength() != rank + rotated || valueLength() != rank) {
+            throw model.invalid("compressed keys of " + keyLength() + " and values of " + valueLength() + " elements in " + headsKv[layers - 1]
+                    + " heads do not follow from a rank of " + rank + ", " + rotated + " rotated elements and keys of " + latentKey);
+        }
+    }
+
     private void checkRotation(String suffix, int headLength) {
         int rotated = params.whole(suffix, headLength);
         boolean whole = ROTATE_WHOLE_HEAD.contains(model.architecture());
@@ -127,6 +170,23 @@ final class AttentionCheck {
         // The kernels assert that the number is even, and never come to an end with 0.
         if (!NO_ROTATION.contains(model.architecture()) && (rotated < 2 || rotated % 2 != 0)) {
             throw model.invalid(rotated + " elements of a head of " + headLength + " are to be rotated; it must be an even number above 0");
+        }
+    }
+
+    /** With several positions per token the head is rotated in sections; upstream divides by their sum and asserts that they fit. */
+    private void checkSections() {
+        String suffix = "rope.dimension_sections";
+        boolean needed = SECTIONS.contains(model.architecture());
+        if (!params.has(suffix) && !needed) {
+            return;
+        }
+        int[] sections = params.perLayer(suffix, 4, 0);
+        long sum = 0;
+        for (int section : sections) {
+            sum += section;
+        }
+        if (sum > keyLength() || needed && sections[0] + (long) sections[1] + sections[2] == 0) {
+            throw model.invalid(model.key(suffix) + " makes " + sum + " of " + keyLength() + " elements of a head");
         }
     }
 

@@ -17,6 +17,11 @@ final class HyperparameterCheck {
             "qwen2moe", "qwen3moe", "qwen3vlmoe", "qwen35moe", "qwen3next", "qwen4exp", "glm4moe", "grovemoe", "llada-moe", "mellum", "rnd1",
             "bailingmoe2", "olmoe");
 
+    /** Architectures that abort when the file does not say how experts are chosen; others have a default. */
+    private static final Set<String> NEED_GATING = Set.of(
+            "bailingmoe2", "bailingmoe3", "deepseek32", "deepseek4", "dots1", "dots3note", "exaone-moe", "kimi-k3", "kimi-linear",
+            "minimax-m2", "minimax-m3", "smallthinker");
+
     private final GgufModel model;
     private final GgufFile file;
     private final Hyperparameters params;
@@ -143,6 +148,9 @@ final class HyperparameterCheck {
         }
         if (used > experts || experts > 0 && used == 0) {
             throw file.invalid(model.key("expert_used_count") + " is " + used + " of " + experts + " experts");
+        }
+        if (experts > 0 && params.whole("expert_gating_func", 0) == 0 && NEED_GATING.contains(model.architecture())) {
+            throw file.invalid(model.key("expert_gating_func") + " is 0 or missing; " + model.architecture() + " needs it");
         }
         int groups = params.whole("expert_group_count", 0);
         int groupsUsed = params.whole("expert_group_used_count", 0);

@@ -24,6 +24,7 @@ public final class ModelCheck {
         new StateCheck(model).check();
         new TokenizerCheck(model).check();
         new TensorCheck(model).check();
+        new PresenceCheck(model).check();
         new TemplateCheck(model.header()).check();
     }
 
@@ -34,6 +35,9 @@ public final class ModelCheck {
         String architecture = model.architecture();
         if (Architectures.isPart(architecture)) {
             throw model.invalid("architecture " + architecture + " is a part of another model and cannot be served by itself");
+        }
+        if (Architectures.isOtherKind(architecture)) {
+            throw model.invalid("architecture " + architecture + " does not generate token by token, so it cannot be served");
         }
         if (!Architectures.isServable(architecture)) {
             throw model.invalid("architecture " + shortened(architecture) + " is not one that this llama.cpp knows");

@@ -30,13 +30,29 @@ final class StateCheck {
                 if (head == 0 || width % head != 0) {
                     throw model.invalid(model.key("wkv.head_size") + " is " + head + "; it must divide the width of " + width);
                 }
+                int headsKv = params.whole("attention.head_count_kv", 0);
+                if (headsKv != 0 && width / head % headsKv != 0 || model.architecture().equals("rwkv6") && headsKv != 0
+                        && headsKv != width / head) {
+                    throw model.invalid(model.key("attention.head_count_kv") + " is " + headsKv + " for " + width / head + " heads");
+                }
                 int shifts = params.whole("token_shift_count", 2);
                 int expected = model.architecture().startsWith("rwkv") && !model.architecture().endsWith("qwen2") ? 2 : 1;
                 if (shifts != expected) {
                     throw model.invalid(model.key("token_shift_count") + " is " + shifts + "; it must be " + expected);
                 }
             }
+            case "qwen3next", "qwen35", "qwen35moe", "qwen4exp" -> {
+                long heads = params.whole("ssm.time_step_rank", 0);
+                long state = params.whole("ssm.state_size", 0);
+                if (inner != heads * state) {
+                    throw model.invalid(model.key("ssm.inner_size") + " is " + inner + "; it must be " + heads + " heads times a state of "
+                            + state);
+                }
+            }
             default -> { }
+        }
+        if (model.architecture().equals("plamo2") && params.whole("ssm.group_count", 0) != 0) {
+            throw model.invalid(model.key("ssm.group_count") + " must be 0");
         }
         if (STATE_IN_GROUPS.contains(model.architecture())) {
             checkGroups(inner);

@@ -18,6 +18,9 @@ final class TensorCheck {
     /** Matrices whose names contain one of the above. */
     private static final List<String> MATRIX_NAMES = List.of("ssm_dt.weight", "ssm_alpha", "ssm_beta");
 
+    /** Tokens 4 to 8195 stand for pieces of images, and the graph hides them. */
+    private static final int CHAMELEON_TOKENS = 8196;
+
     private static final String EMBEDDING = "token_embd.weight";
 
     private final GgufModel model;
@@ -64,7 +67,11 @@ final class TensorCheck {
         }
         var params = new Hyperparameters(model);
         int width = params.whole("embedding_length", 0);
+        int least = model.architecture().equals("chameleon") ? CHAMELEON_TOKENS : 1;
         int tokens = model.header().array(TokenizerCheck.TOKENS).map(GgufValue.Array::count).orElse(0);
+        if (tokens < least) {
+            throw model.invalid("the vocabulary has " + tokens + " tokens; " + model.architecture() + " needs " + least);
+        }
         if (!embedding.hasShape(width, tokens)) {
             throw model.invalid("tensor " + EMBEDDING + " is " + embedding.shape() + "; embedding_length and vocabulary make it " + width
                     + " x " + tokens);
