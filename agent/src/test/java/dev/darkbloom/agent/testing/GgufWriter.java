@@ -6,6 +6,7 @@ import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -228,6 +229,19 @@ public final class GgufWriter {
     public Path write(Path path) {
         try (var out = new BufferedOutputStream(Files.newOutputStream(path), 1 << 20)) {
             write(out);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return path;
+    }
+
+    /** Writes a file of the right length whose weights are a hole: quick, and whole for whoever reads headers only. */
+    public Path writeSparse(Path path) {
+        byte[] header = header();
+        try (var file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.setLength(0);
+            file.write(header);
+            file.setLength(header.length + tensors.values().stream().mapToLong(tensor -> padded(tensor.bytes())).sum());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
