@@ -35,7 +35,7 @@ final class BatchPlanner {
         decoder.clearBatch();
         decodeRows = 0;
         prefillRows = 0;
-        int room = decoder.batchTokens();
+        int room = decodeRoom();
         for (int i = 0; i < slots.length; i++) {
             Slot slot = slots[i];
             slot.plannedTokens = 0;
@@ -55,6 +55,17 @@ final class BatchPlanner {
             slot.plannedTokens = 1;
             decodeRows++;
         }
+    }
+
+    /** Returns the rows that decoding slots may take: all, or all but a few when a prompt waits that would never get one otherwise. */
+    private int decodeRoom() {
+        int room = decoder.batchTokens();
+        for (int i = 0; i < slots.length; i++) {
+            if (slots[i].phase() == Phase.PREFILL) {
+                return Math.max(1, room - Math.max(1, room / 8));
+            }
+        }
+        return room;
     }
 
     /** Adds up to {@code budget} prompt tokens; they go behind what is in the batch. */

@@ -91,6 +91,40 @@ class GenerationTest {
     }
 
     @Test
+    void noStreamStarvesWhenABatchHasFewerRowsThanThereAreSlots() throws Exception {
+        try (var rig = Rig.of(Rig.spec(Rig.MODEL, 128, 8, 4, 4, false)); ModelLease lease = rig.acquire()) {
+            rig.behaviour.hold();
+            Caller[] callers = new Caller[8];
+            for (int i = 0; i < 8; i++) {
+                callers[i] = Caller.of(1, 2 + i).max(100).ring(128).submit(lease);
+            }
+            rig.awaitHeld();
+            while (Arrays.stream(generated(callers)).min().orElseThrow() == 0) {
+                rig.oneStep(); // until every prompt has been read
+            }
+
+            int[] before = generated(callers);
+            for (int step = 0; step < 8; step++) {
+                rig.oneStep();
+            }
+
+            int[] after = generated(callers);
+            for (int i = 0; i < 8; i++) {
+                assertThat(after[i] - before[i]).isEqualTo(4);
+            }
+            rig.behaviour.release();
+            for (Caller caller : callers) {
+                caller.readAll();
+                caller.close();
+            }
+        }
+    }
+
+    private static int[] generated(Caller[] callers) {
+        return Arrays.stream(callers).mapToInt(caller -> caller.generation().progress().generatedTokens()).toArray();
+    }
+
+    @Test
     void longPromptIsReadInPiecesBesideRunningStreams() throws Exception {
         try (var rig = Rig.of(Rig.spec(1000, 2)); ModelLease lease = rig.acquire()) {
             int[] prompt = Rig.prompt(5, 700);

@@ -72,6 +72,13 @@ final class Rig implements AutoCloseable {
         until(behaviour::isWaiting);
     }
 
+    /** Lets a held model make one decode and waits until it stands before the next one. */
+    void oneStep() {
+        long before = behaviour.arrivals();
+        behaviour.step();
+        until(() -> behaviour.arrivals() > before);
+    }
+
     static void until(java.util.concurrent.Callable<Boolean> condition) {
         Awaitility.await().atMost(Duration.ofSeconds(60)).pollInterval(Duration.ofMillis(1)).until(condition);
     }

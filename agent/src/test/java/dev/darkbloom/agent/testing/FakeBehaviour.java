@@ -29,6 +29,7 @@ public final class FakeBehaviour {
 
     private final Queue<Integer> codes = new ConcurrentLinkedQueue<>();
     private final Semaphore decodePermits = new Semaphore(OPEN);
+    private final AtomicLong arrivals = new AtomicLong();
     private volatile boolean held;
     private final List<String> violations = new CopyOnWriteArrayList<>();
 
@@ -118,12 +119,18 @@ public final class FakeBehaviour {
         decodePermits.release(OPEN);
     }
 
+    /** Returns how often the model has come to a decode, the one it may be standing before included. */
+    public long arrivals() {
+        return arrivals.get();
+    }
+
     /** Returns whether the model stands before a decode that it may not make. */
     public boolean isWaiting() {
         return decodePermits.hasQueuedThreads();
     }
 
     void passGate() {
+        arrivals.incrementAndGet();
         if (held) {
             decodePermits.acquireUninterruptibly();
         }
