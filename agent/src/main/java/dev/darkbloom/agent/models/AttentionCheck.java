@@ -19,7 +19,7 @@ final class AttentionCheck {
     private static final Set<String> ROTATE_WHOLE_HEAD = Set.of(
             "apertus", "arcee", "arctic", "baichuan", "chameleon", "codeshell", "cogvlm", "cohere2moe", "dbrx", "deci", "deepseek", "dots1",
             "dream", "ernie4_5-moe", "ernie4_5", "exaone-moe", "exaone", "exaone4", "falcon", "granite_swa", "graniteswitch", "granite",
-            "granitemoe", "grok", "grovemoe", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais2", "llada-moe", "llada", "llama",
+            "granitemoe", "grok", "grovemoe", "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais2", "llada-moe", "llada", "llama",
             "llama-embed", "llama4", "maincoder", "mellum", "minicpm", "mistral3", "olmo", "olmo2", "olmoe",
             "orion", "paddleocr", "pangu-embedded", "plamo", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe",
             "rnd1", "seed_oss", "smallthinker", "smollm3", "starcoder2", "talkie", "xverse");

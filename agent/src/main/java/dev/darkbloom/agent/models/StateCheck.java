@@ -20,7 +20,7 @@ final class StateCheck {
         int width = params.whole("embedding_length", 0);
         int inner = params.whole("ssm.inner_size", 0);
         switch (model.architecture()) {
-            case "mamba", "jamba" -> {
+            case "mamba", "jamba", "granitehybrid" -> {
                 if (inner != 2 * width) {
                     throw model.invalid(model.key("ssm.inner_size") + " is " + inner + "; it must be twice the width of " + width);
                 }
