@@ -24,18 +24,20 @@ final class Architectures {
             "gemma-embedding");
 
     private static final Set<String> ATTENTION = Set.of(
-            "llama", "llama4", "deci", "falcon", "grok", "gpt2", "gptj", "gptneox", "mpt", "baichuan", "starcoder", "refact", "bloom",
+            "llama", "llama4", "deci", "falcon", "grok", "gpt2", "gptneox", "mpt", "baichuan", "starcoder", "refact", "bloom",
             "stablelm", "qwen", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe", "phi2", "phi3", "phimoe",
             "plamo", "plamo3", "codeshell", "orion", "internlm2", "minicpm", "minicpm3", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4",
             "starcoder2", "xverse", "command-r", "cohere2", "cohere2moe", "dbrx", "olmo", "olmo2", "olmoe", "muse-glimmer", "openelm",
-            "arctic", "deepseek", "deepseek2", "deepseek2-ocr", "deepseek32", "chatglm", "glm4", "glm4moe", "glm-dsa", "bitnet", "jais", "jais2", "nemotron", "exaone", "exaone4", "exaone-moe", "granite", "granitemoe", "graniteswitch",
-            "granite_swa", "chameleon", "plm", "bailingmoe", "bailingmoe2", "dots1", "dots3note", "arcee", "afmoe", "laguna", "ernie4_5",
-            "ernie4_5-moe", "hunyuan-moe", "hunyuan-dense", "hunyuan_vl", "hy_v3", "smollm3", "gpt-oss", "smallthinker", "seed_oss",
-            "grovemoe", "apertus", "minimax-m2", "minimax-m3", "cogvlm", "pangu-embedded", "mistral3", "mistral4", "paddleocr", "mimo2",
-            "step35", "llama-embed", "maincoder", "talkie", "mellum", "nanbeige");
+            "arctic", "deepseek", "deepseek2", "deepseek2-ocr", "deepseek32", "chatglm", "glm4", "glm4moe", "glm-dsa", "bitnet", "jais",
+            "jais2", "nemotron", "exaone", "exaone4", "exaone-moe", "granite", "granitemoe", "graniteswitch", "granite_swa", "chameleon",
+            "plm", "bailingmoe", "bailingmoe2", "dots1", "dots3note", "arcee", "afmoe", "laguna", "ernie4_5", "ernie4_5-moe",
+            "hunyuan-moe", "hunyuan-dense", "hunyuan_vl", "hy_v3", "smollm3", "gpt-oss", "smallthinker", "seed_oss", "grovemoe",
+            "apertus", "minimax-m2", "minimax-m3", "cogvlm", "pangu-embedded", "mistral3", "mistral4", "paddleocr", "mimo2", "step35",
+            "llama-embed", "maincoder", "talkie", "mellum", "nanbeige");
 
     /** Keep more than keys and values per token (indexers, compressed blocks); their sizes are not worked out here. */
-    private static final Set<String> EXTRA_CACHES = Set.of("deepseek32", "deepseek4", "glm-dsa", "dots3note", "minimax-m3", "qwen4exp");
+    private static final Set<String> EXTRA_CACHES = Set.of(
+            "deepseek32", "deepseek4", "glm-dsa", "dots3note", "graniteswitch", "minimax-m3", "qwen4exp");
 
     /**
      * Which layers of an architecture see only a window.

@@ -17,12 +17,12 @@ final class AttentionCheck {
 
     /** Architectures whose graphs assert that the rotary dimensions are the whole head. */
     private static final Set<String> ROTATE_WHOLE_HEAD = Set.of(
-            "apertus", "arcee", "arctic", "baichuan", "chameleon", "codeshell", "cogvlm", "cohere2moe", "dbrx", "deci", "deepseek", "dots1",
-            "dream", "ernie4_5-moe", "ernie4_5", "exaone-moe", "exaone", "exaone4", "falcon", "granite_swa", "graniteswitch", "granite",
-            "granitemoe", "grok", "grovemoe", "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais2", "llada-moe", "llada", "llama",
-            "llama-embed", "llama4", "maincoder", "mellum", "minicpm", "mistral3", "olmo", "olmo2", "olmoe",
-            "orion", "paddleocr", "pangu-embedded", "plamo", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe",
-            "rnd1", "seed_oss", "smallthinker", "smollm3", "starcoder2", "talkie", "xverse");
+            "apertus", "arcee", "arctic", "baichuan", "chameleon", "codeshell", "cogvlm", "cohere2moe", "dbrx", "deci", "deepseek",
+            "dots1", "dream", "ernie4_5-moe", "ernie4_5", "exaone-moe", "exaone", "exaone4", "falcon", "granite_swa", "graniteswitch",
+            "granite", "granitemoe", "grok", "grovemoe", "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais2",
+            "llada-moe", "llada", "llama", "llama-embed", "llama4", "maincoder", "mellum", "minicpm", "mistral3", "olmo", "olmo2",
+            "olmoe", "orion", "paddleocr", "pangu-embedded", "plamo", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl",
+            "qwen3vlmoe", "rnd1", "seed_oss", "smallthinker", "smollm3", "starcoder2", "talkie", "xverse");
 
     /** Architectures that do not rotate at all: they learn positions, add biases, or leave positions to their state. */
     private static final Set<String> NO_ROTATION = Set.of(
@@ -127,13 +127,14 @@ final class AttentionCheck {
             return;
         }
         if (keyLength() != valueLength()) {
-            throw model.invalid("heads have keys of " + keyLength() + " and values of " + valueLength() + " elements; they must be equal in "
-                    + model.architecture());
+            throw model.invalid("heads have keys of " + keyLength() + " and values of " + valueLength()
+                    + " elements; they must be equal in " + model.architecture());
         }
         int keySwa = params.whole("attention.key_length_swa", keyLength());
         int valueSwa = params.whole("attention.value_length_swa", valueLength());
         if (keySwa != valueSwa) {
-            throw model.invalid("heads with a window have keys of " + keySwa + " and values of " + valueSwa + " elements; they must be equal");
+            throw model.invalid("heads with a window have keys of " + keySwa + " and values of " + valueSwa
+                    + " elements; they must be equal");
         }
     }
 
@@ -148,15 +149,17 @@ final class AttentionCheck {
         }
         if (latentKey == 0) {
             if (keyLength() <= rotated && params.whole("attention.kv_lora_rank", 0) > 0) {
-                throw model.invalid("heads have keys of " + keyLength() + " elements, of which " + rotated + " are rotated; some must not be");
+                throw model.invalid("heads have keys of " + keyLength() + " elements, of which " + rotated
+                        + " are rotated; some must not be");
             }
             return;
         }
         int rank = params.whole("attention.kv_lora_rank", 0);
         boolean oneHead = Arrays.stream(headsKv).allMatch(count -> count <= 1);
         if (!oneHead || latentKey <= rotated || keyLength() != rank + rotated || valueLength() != rank) {
-            throw model.invalid("compressed keys of " + keyLength() + " and values of " + valueLength() + " elements in " + headsKv[layers - 1]
-                    + " heads do not follow from a rank of " + rank + ", " + rotated + " rotated elements and keys of " + latentKey);
+            throw model.invalid("compressed keys of " + keyLength() + " and values of " + valueLength() + " elements in "
+                    + headsKv[layers - 1] + " heads do not follow from a rank of " + rank + ", " + rotated + " rotated elements and keys of "
+                    + latentKey);
         }
     }
 

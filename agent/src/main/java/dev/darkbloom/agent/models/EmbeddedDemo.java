@@ -27,8 +27,8 @@ public final class EmbeddedDemo {
     /**
      * Returns the demo model as a file below {@code cache}, which it writes unless a right one is there.
      *
-     * <p>The file appears whole or not at all and belongs to its owner alone; two processes may do this at once. A file whose digest differs
-     * is replaced.
+     * <p>The file appears whole or not at all and belongs to its owner alone; two processes may do this at once. A file whose digest
+     * differs is replaced.
      *
      * @param cache a folder of our own, made if it is missing; afterwards its mode is 0700
      * @throws AgentException {@code INTERNAL} when the folder cannot be written or the embedded model is damaged

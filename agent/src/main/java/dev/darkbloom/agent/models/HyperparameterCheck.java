@@ -14,8 +14,8 @@ final class HyperparameterCheck {
 
     /** Architectures that divide by the number of experts, or assert that there are some. */
     private static final Set<String> NEED_EXPERTS = Set.of(
-            "qwen2moe", "qwen3moe", "qwen3vlmoe", "qwen35moe", "qwen3next", "qwen4exp", "glm4moe", "grovemoe", "llada-moe", "mellum", "rnd1",
-            "bailingmoe2", "olmoe");
+            "qwen2moe", "qwen3moe", "qwen3vlmoe", "qwen35moe", "qwen3next", "qwen4exp", "glm4moe", "grovemoe", "llada-moe", "mellum",
+            "rnd1", "bailingmoe2", "olmoe");
 
     /** Architectures that abort when the file does not say how experts are chosen; others have a default. */
     private static final Set<String> NEED_GATING = Set.of(

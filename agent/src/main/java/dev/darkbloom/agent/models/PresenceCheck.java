@@ -27,7 +27,10 @@ final class PresenceCheck {
             case "rwkv6" -> everyLayer(List.of("time_mix_lerp_fused.weight"), List.of("time_mix_lerp_w.weight", "time_mix_lerp_k.weight",
                     "time_mix_lerp_v.weight", "time_mix_lerp_r.weight", "time_mix_lerp_g.weight"));
             case "mpt" -> absent("attn_q_norm.weight");
-            case "jina-bert-v2" -> rows("ffn_up.weight", params.whole("feed_forward_length", 0), 2L * params.whole("feed_forward_length", 0));
+            case "jina-bert-v2" -> {
+                int height = params.whole("feed_forward_length", 0);
+                rows("ffn_up.weight", height, 2L * height);
+            }
             case "laguna" -> {
                 int heads = params.whole("attention.head_count", 0);
                 rows("attn_gate.weight", heads, (long) heads * params.whole("attention.key_length", 0));

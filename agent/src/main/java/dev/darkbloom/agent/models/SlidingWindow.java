@@ -51,12 +51,20 @@ final class SlidingWindow {
         int[] list = params.perLayer(PATTERN, layers, 0);
         int period = isArray ? rule.period() : params.whole(PATTERN, rule.period());
         for (int i = 0; i < layers; i++) {
-            boolean windowed = isArray && readsArray() ? list[i] != 0
+            boolean windowed = isArray && readsArray() || readsFlags() ? list[i] != 0
                     : period == 0 ? !recurrent[i]
                     : rule.denseFirst() ? i % period != 0 : i % period < period - 1;
             windows[i] = windowed ? tokens : 0;
         }
         return windows;
+    }
+
+    /** These have no period: a number stands for a flag of every layer. */
+    private boolean readsFlags() {
+        return switch (architecture) {
+            case "gemma4", "mimo2", "step35" -> true;
+            default -> false;
+        };
     }
 
     /** The other architectures ignore an array and keep their own period. */

@@ -11,9 +11,9 @@ import java.util.List;
 final class TensorCheck {
     /** Parts of names whose tensors are added, multiplied, convolved or scanned, not multiplied as matrices; {@code LLM_TENSOR_INFOS}. */
     private static final List<String> F32_NAMES = List.of(
-            "norm", "_scale.", "token_types", "conv1d", "shortconv.conv", "ssm_a", "ssm_d", "attn_sinks", "exp_probs_b", "rope_f", "ffn.act", "lerp_",
-            "time_mix_k_k", "time_mix_k_a", "time_mix_r_k", "time_mix_w0", "time_mix_a0", "time_mix_v0", "time_mix_first", "time_mix_ln",
-            "time_mix_decay.", "hc_attn_base", "hc_ffn_base", "hc_head_base", "res_score", ".gamma");
+            "norm", "_scale.", "token_types", "conv1d", "shortconv.conv", "ssm_a", "ssm_d", "attn_sinks", "exp_probs_b", "rope_f",
+            "ffn.act", "lerp_", "time_mix_k_k", "time_mix_k_a", "time_mix_r_k", "time_mix_w0", "time_mix_a0", "time_mix_v0",
+            "time_mix_first", "time_mix_ln", "time_mix_decay.", "hc_attn_base", "hc_ffn_base", "hc_head_base", "res_score", ".gamma");
 
     /** Matrices whose names contain one of the above. */
     private static final List<String> MATRIX_NAMES = List.of("ssm_dt.weight", "ssm_alpha", "ssm_beta");

@@ -18,7 +18,8 @@ final class TokenizerCheck {
 
     /** Pre-tokenizers of byte-pair vocabularies that add a beginning-of-sequence token unless the file says otherwise. */
     private static final Set<String> ADD_BEGINNING = Set.of(
-            "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "tekken", "chameleon");
+            "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "tekken",
+            "chameleon");
     private static final Set<String> NO_DEFAULT_BEGINNING = Set.of("glm4", "chatglm-bpe");
 
     /** The families of tokenizer; {@code llama_vocab_type}. */

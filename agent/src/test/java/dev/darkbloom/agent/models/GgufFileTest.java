@@ -156,7 +156,8 @@ class GgufFileTest {
 
     @Test
     void aBigEndianFileIsCalledOne() {
-        refused(TinyModels.llama(1).version(Integer.reverseBytes(3)).write(folder.resolve("big-endian.gguf")), "big-endian (GGUF version 3");
+        refused(TinyModels.llama(1).version(Integer.reverseBytes(3)).write(folder.resolve("big-endian.gguf")),
+                "big-endian (GGUF version 3");
     }
 
     @ParameterizedTest
@@ -224,7 +225,8 @@ class GgufFileTest {
     void anArrayCountBeyondReasonIsRefused(long count) {
         byte[] array = bytes(12, buffer -> buffer.putInt(GgufType.UINT32.code()).putLong(count));
 
-        refused(new GgufWriter("test", 1).raw("many", GgufType.ARRAY, array).write(folder.resolve("many.gguf")), "element count of key many is");
+        refused(new GgufWriter("test", 1).raw("many", GgufType.ARRAY, array).write(folder.resolve("many.gguf")),
+                "element count of key many is");
     }
 
     @Test

@@ -119,7 +119,10 @@ class GgufFuzzTest {
                     buffer.putLong(at, buffer.getLong(at) + random.nextInt(-3, 4));
                 }
             }
-            case 6 -> put(buffer, base.spots().narrow(), Integer.BYTES, random.nextInt(4) == 0 ? random.nextInt() : random.nextInt(45), random);
+            case 6 -> {
+                int code = random.nextInt(4) == 0 ? random.nextInt() : random.nextInt(45);
+                put(buffer, base.spots().narrow(), Integer.BYTES, code, random);
+            }
             case 7 -> {
                 // A piece of another header in the middle of this one.
                 byte[] other = bases.get(random.nextInt(bases.size())).bytes();

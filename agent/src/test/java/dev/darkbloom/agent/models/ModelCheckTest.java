@@ -118,7 +118,8 @@ class ModelCheckTest {
 
     @Test
     void aProjectionOfOtherHeadsIsRefused() {
-        refused(TinyModels.llama(1).tensor("blk.1.attn_k.weight", GgmlType.Q8_0, 64, 64), "blk.1.attn_k.weight is 64 x 64; its heads make 32 rows");
+        refused(TinyModels.llama(1).tensor("blk.1.attn_k.weight", GgmlType.Q8_0, 64, 64),
+                "blk.1.attn_k.weight is 64 x 64; its heads make 32 rows");
     }
 
     @Test
@@ -183,7 +184,8 @@ class ModelCheckTest {
     @ParameterizedTest
     @EnumSource(value = GgmlType.class, names = {"F16", "Q8_0", "Q4_0", "I8", "F64"})
     void aNormThatIsNotF32IsRefused(GgmlType type) {
-        refused(TinyModels.llama(1).tensor("blk.0.attn_norm.weight", type, 64), "blk.0.attn_norm.weight has type " + type + "; it must be F32");
+        refused(TinyModels.llama(1).tensor("blk.0.attn_norm.weight", type, 64),
+                "blk.0.attn_norm.weight has type " + type + "; it must be F32");
     }
 
     @ParameterizedTest

@@ -54,8 +54,11 @@ public final class GgufMutator {
         "tokenizer.ggml.padding_token_id", "tokenizer.ggml.seperator_token_id", "tokenizer.ggml.mask_token_id",
         "tokenizer.ggml.token_type_count", "tokenizer.ggml.fim_pre_token_id"};
     private static final String[] TEXTS = {
-        "", "llama", "gpt2", "bert", "t5", "rwkv", "plamo2", "none", "no_vocab", "gemma4", "default", "qwen2", "llama-bpe", "kimi-k2", "deepseek-llm",
-        "linear", "yarn", "longrope", "none", "tekken", "gpt-4o", "hybriddna", "whitespace", "phi-3", "jina-v2-de", "(((((", "{{", "{% if %}"};
+        "", "llama", "gpt2", "bert", "t5", "rwkv", "plamo2", "none", "no_vocab", "gemma4", "default", "qwen2", "llama-bpe", "kimi-k2",
+        "deepseek-llm", "linear", "yarn", "longrope", "none", "tekken", "gpt-4o", "hybriddna", "whitespace", "phi-3", "jina-v2-de",
+        "(((((", "{{", "{% if %}"};
+    private static final String[] TOKENS = {
+        "<0x0A>", "<0xGG>", "\n", " ", "▁", "</s>", "<s>", "<mask>", "\\x0a", "\\", "'\\n'", "a b c", "[EMPTY_3]"};
     private static final String[] TENSORS = {
         "rope_freqs.weight", "output.weight", "output.bias", "output_norm.bias", "blk.0.attn_q.bias", "blk.0.attn_k.bias",
         "blk.0.attn_v.bias", "blk.0.attn_output.bias", "blk.0.attn_qkv.weight", "blk.0.attn_qkv.bias", "blk.0.ffn_gate_inp.weight",
@@ -207,7 +210,7 @@ public final class GgufMutator {
             case 4 -> strings.set(index, "x".repeat(1 << random.nextInt(18)));
             case 5 -> strings.add("extra");
             case 6 -> strings.clear();
-            case 7 -> strings.set(index, pick("<0x0A>", "<0xGG>", "\n", " ", "▁", "</s>", "<s>", "<mask>", "\\x0a", "\\", "'\\n'", "a b c", "[EMPTY_3]"));
+            case 7 -> strings.set(index, pick(TOKENS));
             case 8 -> strings.subList(index, strings.size()).clear();
             default -> throw new AssertionError();
         }

@@ -61,7 +61,7 @@ public final class TinyModels {
         return writer;
     }
 
-    /** The shape of a model of 350 M parameters with tied embeddings, Q8_0, 376 MB: work for benchmarks. Write it to disk, not to memory. */
+    /** A model of 350 M parameters with tied embeddings, Q8_0, 376 MB: work for benchmarks. Write it to disk, not to memory. */
     public static GgufWriter benchmark350M(long seed) {
         return llamaOf(seed, 24, 1024, 16, 8, 3328, 32_000).u32("llama.context_length", 8192).withoutTensor("output.weight");
     }
