@@ -135,6 +135,10 @@ final class HyperparameterCheck {
         if (predicted >= layers) {
             throw file.invalid(model.key("nextn_predict_layers") + " is " + predicted + "; it must be less than the " + layers + " layers");
         }
+        int deepstack = params.whole("n_deepstack_layers", 0);
+        if (deepstack > 0 && deepstack >= layers - predicted) {
+            throw file.invalid(model.key("n_deepstack_layers") + " is " + deepstack + "; it must be less than the " + layers + " layers");
+        }
     }
 
     private void checkExperts() {

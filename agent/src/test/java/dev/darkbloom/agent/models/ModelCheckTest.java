@@ -83,6 +83,11 @@ class ModelCheckTest {
     }
 
     @Test
+    void asManyLayersWithPicturesAsLayersAreRefused() {
+        refused(TinyModels.llama(1).u32("llama.n_deepstack_layers", 2), "llama.n_deepstack_layers is 2; it must be less than the 2 layers");
+    }
+
+    @Test
     void aModelWithoutHeadsIsRefused() {
         refused(TinyModels.llama(1).u32("llama.attention.head_count", 0), "layer 0 has 0 heads");
         refused(TinyModels.llama(1).without("llama.attention.head_count"), "layer 0 has 0 heads");
