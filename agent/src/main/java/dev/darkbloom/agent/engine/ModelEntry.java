@@ -37,8 +37,9 @@ final class ModelEntry {
 
     ModelStatus status(int queueLimit) {
         if (loaded == null) {
-            return new ModelStatus(spec.id(), state, state == ModelState.LOADING ? loadProgress : 0, Optional.ofNullable(lastError), spec.slots(), 0,
-                    0, queueLimit, spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+            double progress = state == ModelState.LOADING ? loadProgress : 0;
+            return new ModelStatus(spec.id(), state, progress, Optional.ofNullable(lastError), spec.slots(), 0, 0, queueLimit,
+                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         }
         ModelCounters counters = loaded.loop.counters;
         int busy = (int) counters.busySlots.read();

@@ -171,7 +171,7 @@ final class Scheduler implements Workload {
             sampler.acceptPrompt(prompt.asSlice(0, (long) promptTokens * Integer.BYTES));
             slot = cache.choose(prompt, promptTokens);
             kept = cache.prepare(slot, prompt, promptTokens);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // the request is in no list at this moment: it must not get lost
             if (sampler != null) {
                 sampler.close();
             } else if (grammar != null) {
@@ -231,11 +231,11 @@ final class Scheduler implements Workload {
                 newest = slot;
             }
         }
-        int tokens = newest.heldTokens();
-        end(newest, new Outcome.Failed(new AgentException(ErrorCode.NO_KV_SPACE, "no room for more tokens beside " + (busySlots - 1)
-                + " other requests; this one held " + tokens)));
+        var error = new AgentException(ErrorCode.NO_KV_SPACE, "no room for more tokens beside " + (busySlots - 1)
+                + " other requests; this one held " + newest.heldTokens());
         cache.clear(newest);
         countUsed();
+        end(newest, new Outcome.Failed(error));
     }
 
     /** Takes back what an aborted batch left in memory, so that the next step can run it again. */
@@ -246,9 +246,10 @@ final class Scheduler implements Workload {
             }
             slot.plannedTokens = 0;
             if (!decoder.removeFrom(slot.sequence, slot.heldTokens())) {
+                cache.clear(slot);
+                countUsed();
                 end(slot, new Outcome.Failed(new AgentException(ErrorCode.GENERATION_FAILED,
                         "decoding was aborted and this model's memory cannot be taken back")));
-                cache.clear(slot);
             }
         }
     }
@@ -326,12 +327,12 @@ final class Scheduler implements Workload {
     }
 
     /** Returns what a request's holder is told about an exception that only concerns this request. */
-    private AgentException failure(RuntimeException e) {
+    private AgentException failure(Throwable e) {
         if (e instanceof AgentException known) {
             return known;
         }
         log.error("generation failed model={}", modelId, e);
-        return new AgentException(ErrorCode.GENERATION_FAILED, "sampling failed: " + e.getClass().getSimpleName(), e);
+        return new AgentException(ErrorCode.GENERATION_FAILED, "generating failed: " + e.getClass().getSimpleName(), e);
     }
 
     private void countUsed() {

@@ -211,6 +211,32 @@ class GenerationTest {
     }
 
     @Test
+    void settingsThatTheModelRefusesFailTheRequestWithItsOwnError() throws Exception {
+        try (var rig = Rig.of(Rig.spec(64, 1)); ModelLease lease = rig.acquire()) {
+            rig.behaviour.failSampler(new AgentException(ErrorCode.INVALID_REQUEST, "mirostat 7"));
+
+            try (Caller caller = Caller.of(1, 2, 3).grammar(new FakeGrammar(rig.behaviour, 4)).submit(lease)) {
+                caller.readAll();
+                assertThat(caller.ending()).isEqualTo(ErrorCode.INVALID_REQUEST);
+            }
+            assertThat(rig.behaviour.leaks()).doesNotContain("samplers", "grammars");
+            assertThat(rig.status().busySlots()).isZero();
+        }
+    }
+
+    @Test
+    void requestIsNotLostToAnErrorWhileItIsPlaced() throws Exception {
+        try (var rig = Rig.of(Rig.spec(64, 1)); ModelLease lease = rig.acquire()) {
+            rig.behaviour.failSampler(new StackOverflowError());
+
+            try (Caller caller = Caller.of(1, 2, 3).submit(lease)) {
+                caller.readAll();
+                assertThat(caller.ending()).isEqualTo(ErrorCode.GENERATION_FAILED);
+            }
+        }
+    }
+
+    @Test
     void logProbabilitiesTravelWithTheirToken() throws Exception {
         try (var rig = Rig.of(Rig.spec(64, 1)); ModelLease lease = rig.acquire();
                 Caller caller = Caller.of(1, 2, 3).max(5).logprobs(3).submit(lease)) {

@@ -291,8 +291,9 @@ class ModelLoadingTest {
         try (var rig = Rig.withBytes(bytes(128, 1) - 1, Rig.settings().withMinContextTokens(128), NanoClock.SYSTEM)) {
             rig.engine.register(spec("m", 1000, 8), true);
 
+            long least = bytes(128, 1);
             assertThatThrownBy(() -> rig.engine.acquire("m"))
-                    .hasMessage("model m needs " + bytes(128, 1) + " bytes; " + (bytes(128, 1) - 1) + " of " + (bytes(128, 1) - 1) + " are free");
+                    .hasMessage("model m needs " + least + " bytes; " + (least - 1) + " of " + (least - 1) + " are free");
         }
     }
 

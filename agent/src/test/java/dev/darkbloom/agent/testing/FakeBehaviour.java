@@ -24,6 +24,7 @@ public final class FakeBehaviour {
     volatile RuntimeException openFailure;
     volatile RuntimeException decoderFailure;
     volatile RuntimeException sampleFailure;
+    volatile Throwable samplerFailure;
     private volatile RuntimeException decodeFailure;
     volatile int trainedContextTokens = 4096;
 
@@ -95,6 +96,11 @@ public final class FakeBehaviour {
     /** Makes the next decode throw. */
     public void failNextDecode(RuntimeException failure) {
         decodeFailure = failure;
+    }
+
+    /** Makes building a sampler fail until told otherwise with null. */
+    public void failSampler(Throwable failure) {
+        samplerFailure = failure;
     }
 
     /** Makes sampling fail until told otherwise with null. */

@@ -198,6 +198,12 @@ public final class FakeDecoder implements TokenDecoder {
         if (grammar != null) {
             ((FakeGrammar) grammar).take();
         }
+        switch (behaviour.samplerFailure) {
+            case null -> { }
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case Throwable t -> throw new IllegalArgumentException(t);
+        }
         return new FakeSampler(behaviour, (FakeGrammar) grammar);
     }
 
