@@ -37,8 +37,7 @@ final class CommandGroups {
         var words = Arrays.asList(args);
         var verbs = GROUPS.stream().flatMap(group -> group.verbs().stream()).toList();
         var named = verbs.stream().filter(verb -> words.contains(verb.name())).toList();
-        boolean onlyVersion = words.equals(List.of("--version"));
-        for (Verb verb : named.isEmpty() && !onlyVersion ? verbs : named) {
+        for (Verb verb : named.isEmpty() ? verbs : named) {
             line.addSubcommand(verb.name(), verb.command().apply(root));
         }
         var sections = new ArrayList<>(line.getHelpSectionKeys());
