@@ -34,7 +34,7 @@ public final class LlamaBackend implements ModelOpener, AutoCloseable {
     /** Registers the backends that lie beside the library, in the order that ggml prefers them. */
     public static LlamaBackend open(NativeLibrary library) {
         llama_h.dbs_silence_common_log();
-        llama_h.llama_log_set(NativeLogCallback.STUB, MemorySegment.NULL);
+        llama_h.dbs_log_set(NativeLogCallback.STUB, MemorySegment.NULL);
         try (var scratch = Arena.ofConfined()) {
             llama_h.ggml_backend_load_all_from_path(scratch.allocateFrom(library.directory().toString()));
         }
@@ -42,7 +42,10 @@ public final class LlamaBackend implements ModelOpener, AutoCloseable {
         return new LlamaBackend(library);
     }
 
-    /** Native lines go to the logger {@code llama.cpp} at debug. They are about files and buffers; an exception stays inside. */
+    /**
+     * Native lines go to the logger {@code llama.cpp} at debug. The shim drops those of calls that handle content, since llama.cpp logs
+     * grammars and model text at debug, too. An exception stays inside.
+     */
     private static final class NativeLogCallback {
         static final MemorySegment STUB = ggml_log_callback.allocate(NativeLogCallback::log, Arena.global());
 
@@ -121,7 +124,7 @@ public final class LlamaBackend implements ModelOpener, AutoCloseable {
     /** Detaches the log; the libraries stay for the life of the process. Every model has been closed. */
     @Override
     public void close() {
-        llama_h.llama_log_set(llama_h.dbs_log_discard$address(), MemorySegment.NULL);
+        llama_h.dbs_log_set(llama_h.dbs_log_discard$address(), MemorySegment.NULL);
         llama_h.llama_backend_free();
     }
 }

@@ -5130,66 +5130,6 @@ public class llama_h extends llama_h$shared {
            throw new AssertionError("should not reach here", ex$);
         }
     }
-
-    private static class llama_log_set {
-        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
-            llama_h.C_POINTER,
-            llama_h.C_POINTER
-        );
-
-        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("llama_log_set");
-
-        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
-    }
-
-    /**
-     * Function descriptor for:
-     * {@snippet lang=c :
-     * void llama_log_set(ggml_log_callback log_callback, void *user_data)
-     * }
-     */
-    public static FunctionDescriptor llama_log_set$descriptor() {
-        return llama_log_set.DESC;
-    }
-
-    /**
-     * Downcall method handle for:
-     * {@snippet lang=c :
-     * void llama_log_set(ggml_log_callback log_callback, void *user_data)
-     * }
-     */
-    public static MethodHandle llama_log_set$handle() {
-        return llama_log_set.HANDLE;
-    }
-
-    /**
-     * Address for:
-     * {@snippet lang=c :
-     * void llama_log_set(ggml_log_callback log_callback, void *user_data)
-     * }
-     */
-    public static MemorySegment llama_log_set$address() {
-        return llama_log_set.ADDR;
-    }
-
-    /**
-     * {@snippet lang=c :
-     * void llama_log_set(ggml_log_callback log_callback, void *user_data)
-     * }
-     */
-    public static void llama_log_set(MemorySegment log_callback, MemorySegment user_data) {
-        var mh$ = llama_log_set.HANDLE;
-        try {
-            if (TRACE_DOWNCALLS) {
-                traceDowncall("llama_log_set", log_callback, user_data);
-            }
-            mh$.invokeExact(log_callback, user_data);
-        } catch (Error | RuntimeException ex) {
-           throw ex;
-        } catch (Throwable ex$) {
-           throw new AssertionError("should not reach here", ex$);
-        }
-    }
     private static final int DBS_OK = (int)0L;
     /**
      * {@snippet lang=c :
@@ -5583,6 +5523,66 @@ public class llama_h extends llama_h$shared {
                 traceDowncall("dbs_silence_common_log");
             }
             mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class dbs_log_set {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            llama_h.C_POINTER,
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dbs_log_set");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void dbs_log_set(ggml_log_callback callback, void *user_data)
+     * }
+     */
+    public static FunctionDescriptor dbs_log_set$descriptor() {
+        return dbs_log_set.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void dbs_log_set(ggml_log_callback callback, void *user_data)
+     * }
+     */
+    public static MethodHandle dbs_log_set$handle() {
+        return dbs_log_set.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void dbs_log_set(ggml_log_callback callback, void *user_data)
+     * }
+     */
+    public static MemorySegment dbs_log_set$address() {
+        return dbs_log_set.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void dbs_log_set(ggml_log_callback callback, void *user_data)
+     * }
+     */
+    public static void dbs_log_set(MemorySegment callback, MemorySegment user_data) {
+        var mh$ = dbs_log_set.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dbs_log_set", callback, user_data);
+            }
+            mh$.invokeExact(callback, user_data);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -14,12 +14,12 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 
 /**
  * {@snippet lang=c :
- * ggml_log_callback log_callback
+ * ggml_log_callback callback
  * }
  */
-public final class llama_log_set$log_callback {
+public final class dbs_log_set$callback {
 
-    private llama_log_set$log_callback() {
+    private dbs_log_set$callback() {
         // Should not be called directly
     }
 
@@ -43,13 +43,13 @@ public final class llama_log_set$log_callback {
         return $DESC;
     }
 
-    private static final MethodHandle UP$MH = llama_h.upcallHandle(llama_log_set$log_callback.Function.class, "apply", $DESC);
+    private static final MethodHandle UP$MH = llama_h.upcallHandle(dbs_log_set$callback.Function.class, "apply", $DESC);
 
     /**
      * Allocates a new upcall stub, whose implementation is defined by {@code fi}.
      * The lifetime of the returned segment is managed by {@code arena}
      */
-    public static MemorySegment allocate(llama_log_set$log_callback.Function fi, Arena arena) {
+    public static MemorySegment allocate(dbs_log_set$callback.Function fi, Arena arena) {
         return Linker.nativeLinker().upcallStub(UP$MH.bindTo(fi), $DESC, arena);
     }
 
