@@ -25,7 +25,7 @@ public final class BareLoop {
      */
     public record Answer(int[] ids, double[] gaps) {}
 
-    /** Returns the greedy answers to {@code prompts}, in their order; two threads, flash attention off, a cache for each stream. */
+    /** Returns the greedy answers to {@code prompts}, in their order; one thread, flash attention off, a cache for each stream. */
     public static List<Answer> answers(Path model, List<int[]> prompts, int predict, int contextTokens, int batchTokens, String... options)
             throws IOException, InterruptedException {
         Path program = Path.of(System.getProperty("darkbloom.project.root"), "native", "target", "bench", "llama-bare");
@@ -34,8 +34,8 @@ public final class BareLoop {
             Files.write(ids, prompts.stream().map(BareLoop::line).toList());
             var command = new ArrayList<>(List.of(program.toString(), "--model", model.toString(), "--ids", ids.toString(), "--predict",
                     Integer.toString(predict), "--ctx", Integer.toString(contextTokens), "--batch", Integer.toString(batchTokens), "--ubatch",
-                    Integer.toString(batchTokens), "--threads", "2", "--flash-attn", "off", "--kv", "streams", "--gpu-layers", "0",
-                    "--print-ids", "--logits", "--threadpool", "off")); // waiting threads would only disturb a busy machine
+                    Integer.toString(batchTokens), "--threads", "1", "--flash-attn", "off", "--kv", "streams", "--gpu-layers", "0",
+                    "--print-ids", "--logits"));
             command.addAll(List.of(options));
             Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
