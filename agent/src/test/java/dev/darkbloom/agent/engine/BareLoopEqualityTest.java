@@ -11,7 +11,6 @@ import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.testing.BareLoop;
 import dev.darkbloom.agent.testing.LoadedModels;
 import dev.darkbloom.agent.testing.TestModels;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -33,9 +32,11 @@ import org.junit.jupiter.api.Test;
  * On a real model (SmolLM2-135M-Instruct) the engine writes the very tokens that the barest C++ loop writes, for 30 prompts: one at a time,
  * eight at a time, and on top of a reused prefix.
  *
- * <p>Matrix kernels add in another order when a batch has another shape, which changes the last bits of a logit. Where two tokens are so
- * close that these bits decide, two right programs may part; such a place is reported with the distance of the two logits, and any distance
- * beyond {@link #CLOSE} fails.
+ * <p>Alone and on a reused prefix not one token may differ. Eight at a time the engine mixes prompts and running answers in a batch, which
+ * the bare loop does not: a row that is computed by itself takes another matrix kernel than one among others, and on this 4-bit model that
+ * moves the distance of the two best logits by 0.08 on average and by 0.45 at most (the bare loop against itself with prompts fed one token
+ * a call instead of all at once; two-core x86 machine with AVX-512, 2026-11). Where two tokens are closer than that, two right programs may
+ * part; such a place is printed with the distance, and a larger one fails.
  */
 @Tag("realmodel")
 class BareLoopEqualityTest {
@@ -43,9 +44,9 @@ class BareLoopEqualityTest {
     private static final int PREDICT = 24;
     private static final int CONTEXT = 512;
     private static final int BATCH = 512;
-    /** Logits are about 20 here; the largest change that another batch shape made was 0.02 (two-core x86 machine, AVX-512, 2026-11). */
-    private static final double CLOSE = 0.1;
-    private static final int PARTINGS = 4;
+    private static final double CLOSE = 0.5;
+    /** Of 30 prompts; the bare loop parts from itself on 10 when its prompts are fed one token a call. */
+    private static final int PARTINGS = 12;
 
     private static final String[] SUBJECTS = {
         "a river", "an old clock", "the night sky", "a bakery", "a lighthouse", "a violin", "winter", "a train", "a garden", "the sea"};
@@ -71,19 +72,19 @@ class BareLoopEqualityTest {
 
     @Test
     void oneAtATimeTheTokensAreThoseOfTheBareLoop() throws Exception {
-        assertSame("alone", ask(1, 1, prompts), BareLoop.answers(model, prompts, PREDICT, CONTEXT, BATCH));
+        assertSame("alone", 0, ask(1, 1, prompts), BareLoop.answers(model, prompts, PREDICT, CONTEXT, BATCH));
     }
 
     @Test
     void eightAtATimeTheTokensAreThoseOfTheBareLoop() throws Exception {
-        assertSame("eight at a time", ask(8, 8, prompts), BareLoop.answers(model, prompts, PREDICT, CONTEXT, BATCH, "--parallel", "8"));
+        assertSame("eight at a time", PARTINGS, ask(8, 8, prompts), BareLoop.answers(model, prompts, PREDICT, CONTEXT, BATCH, "--parallel", "8"));
     }
 
     @Test
     void onAReusedPrefixTheTokensAreThoseOfTheBareLoopOnOne() throws Exception {
         List<int[]> answers = ask(1, 1, prompts);
 
-        assertSame("with a reused prefix", answers, BareLoop.answers(model, prompts, PREDICT, CONTEXT, BATCH, "--reuse-prefix"));
+        assertSame("with a reused prefix", 0, answers, BareLoop.answers(model, prompts, PREDICT, CONTEXT, BATCH, "--reuse-prefix"));
         assertThat(cachedTokens).as("the slot's prefix was reused").isGreaterThan(PROMPTS * 5);
     }
 
@@ -130,7 +131,7 @@ class BareLoopEqualityTest {
         }
     }
 
-    private static void assertSame(String how, List<int[]> engine, List<BareLoop.Answer> bare) throws IOException {
+    private static void assertSame(String how, int mostPartings, List<int[]> engine, List<BareLoop.Answer> bare) {
         var partings = new ArrayList<String>();
         for (int p = 0; p < engine.size(); p++) {
             int[] ours = engine.get(p);
@@ -146,6 +147,6 @@ class BareLoopEqualityTest {
             assertThat(gap).as(parting).isLessThan(CLOSE);
             partings.add(parting);
         }
-        assertThat(partings).hasSizeLessThanOrEqualTo(PARTINGS);
+        assertThat(partings).hasSizeLessThanOrEqualTo(mostPartings);
     }
 }
