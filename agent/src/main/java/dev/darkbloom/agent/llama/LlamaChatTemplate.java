@@ -2,6 +2,7 @@ package dev.darkbloom.agent.llama;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.TemplateDepth;
 import dev.darkbloom.agent.bindings.dbs_chat_inputs;
 import dev.darkbloom.agent.bindings.dbs_slice;
 import dev.darkbloom.agent.bindings.dbs_template_caps;

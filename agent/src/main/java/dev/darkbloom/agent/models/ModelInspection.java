@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.models;
 
+import dev.darkbloom.agent.base.TemplateDepth;
 import dev.darkbloom.agent.base.AgentException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,13 +1,11 @@
 package dev.darkbloom.agent.models;
 
+import dev.darkbloom.agent.base.TemplateDepth;
 import java.util.Map;
 
 /** Checks the chat templates of a file: their type, their size and how deeply they nest. */
 final class TemplateCheck {
     static final String KEY = "tokenizer.chat_template";
-
-    /** The deepest of the 68 templates that the pinned release carries has 28. */
-    static final int DEPTH = 200;
 
     private final GgufFile file;
 
@@ -28,8 +26,8 @@ final class TemplateCheck {
             throw file.invalid(key + " has type " + value.type().label() + "; it must be str");
         }
         int depth = TemplateDepth.of(template);
-        if (depth > DEPTH) {
-            throw file.invalid(key + " nests " + depth + " deep; at most " + DEPTH + " is allowed");
+        if (depth > TemplateDepth.MAX) {
+            throw file.invalid(key + " nests " + depth + " deep; at most " + TemplateDepth.MAX + " is allowed");
         }
     }
 }

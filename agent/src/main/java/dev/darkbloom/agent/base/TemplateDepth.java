@@ -1,4 +1,4 @@
-package dev.darkbloom.agent.models;
+package dev.darkbloom.agent.base;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -9,9 +9,13 @@ import java.util.Set;
  *
  * <p>Upstream's parser ({@code common/jinja}) descends once for every bracket, block, {@code elif}, {@code not} and ternary, and walks
  * chains of operators and postfixes recursively when it runs or frees them. A template in a model file can so exhaust a native stack,
- * which ends the process. This scan follows the lexer's rules for tags, comments, strings and braces, so nothing hides from it.
+ * which ends the process. Two leaves need it, so it is here: {@code models} to refuse a file by name, {@code llama} as the last look
+ * before native code. This scan follows the lexer's rules for tags, comments, strings and braces, so nothing hides from it.
  */
-final class TemplateDepth {
+public final class TemplateDepth {
+    /** The deepest that is let through; the deepest of the 68 templates that the pinned release carries has less than 40. */
+    public static final int MAX = 200;
+
     private static final Set<String> OPENING = Set.of("if", "for", "macro", "call", "filter");
     private static final Set<String> OPERATORS = Set.of("not", "and", "or", "is", "in", "if", "else");
 
@@ -31,7 +35,7 @@ final class TemplateDepth {
     }
 
     /** Returns the deepest nesting of blocks, brackets and operators together. */
-    static int of(String template) {
+    public static int of(String template) {
         var scan = new TemplateDepth(template);
         scan.scan();
         return scan.deepest;

@@ -1,4 +1,4 @@
-package dev.darkbloom.agent.models;
+package dev.darkbloom.agent.base;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.darkbloom.agent.llama;
+package dev.darkbloom.agent.base;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class TemplateDepthTest {
+class TemplateNestingTest {
     @Test
     void aCommonTemplateIsFarBelowTheBound() {
         String template = """
