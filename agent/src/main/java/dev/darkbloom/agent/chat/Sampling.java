@@ -40,6 +40,13 @@ final class Sampling {
 
     private Sampling() {}
 
+    /** Below this, dividing logits by the temperature leaves the range of a float; the limit is the most likely token. */
+    private static final float GREEDY_BELOW = 1e-5f;
+
+    private static float temperature(float asked) {
+        return asked < GREEDY_BELOW ? 0f : asked;
+    }
+
     /**
      * Reads the scalars; the content-bearing parts come from {@link #withContent}.
      *
@@ -52,7 +59,7 @@ final class Sampling {
         float repeat = Float.isNaN(defaults.repeatPenalty()) ? 1f : defaults.repeatPenalty();
         float repetition = body.decimal("repetition_penalty", 0.01, 10, repeat);
         return new SamplerSettings(
-                body.decimal("temperature", 0, 2, temperature),
+                temperature(body.decimal("temperature", 0, 2, temperature)),
                 body.decimal("dynatemp_range", 0, 2, 0f),
                 body.decimal("dynatemp_exponent", 0, 100, 1f),
                 body.integer("top_k", -1, Integer.MAX_VALUE, defaults.topK().orElse(40)),

@@ -18,12 +18,17 @@ import java.lang.foreign.ValueLayout;
  */
 @Confined("engine-<model>")
 final class LlamaContext implements TokenDecoder {
+    private static final int MAX_LOGPROBS = 20; // what a TokenRing's entry holds
+
     private final Arena arena;
     private final LlamaModel model;
     private final MemorySegment handle;
     private final MemorySegment memory; // NULL on encoders, which keep nothing
     private final LlamaBatch batch;
     private final MemorySegment result; // int32: a return code or a token
+    private final MemorySegment ownLogprob; // float32
+    private final MemorySegment topIds; // int32[MAX_LOGPROBS]
+    private final MemorySegment topLogprobs; // float32[MAX_LOGPROBS]
     private final ModelRuntime.MemoryKind memoryKind;
     private final int contextTokensPerSequence;
     private final int sequences;
@@ -46,6 +51,9 @@ final class LlamaContext implements TokenDecoder {
         this.ubatchTokens = llama_h.llama_n_ubatch(handle);
         this.batch = new LlamaBatch(batchTokens, maxOutputs(spec), sequences, model.facts().vocabularySize(), arena);
         this.result = arena.allocate(ValueLayout.JAVA_INT);
+        this.ownLogprob = arena.allocate(ValueLayout.JAVA_FLOAT);
+        this.topIds = arena.allocate(ValueLayout.JAVA_INT, MAX_LOGPROBS);
+        this.topLogprobs = arena.allocate(ValueLayout.JAVA_FLOAT, MAX_LOGPROBS);
     }
 
     /** Opens a context that borrows {@code model}; throws {@code OUT_OF_MEMORY} if the backend refuses. */
@@ -68,7 +76,11 @@ final class LlamaContext implements TokenDecoder {
     /** Returns the {@code llama_context_params} of {@code spec}; also what the dry run is asked with. */
     static MemorySegment toNative(ModelSpec spec, Arena arena) {
         MemorySegment params = llama_h.llama_context_default_params(arena);
-        llama_context_params.n_ctx(params, Math.toIntExact(spec.contextTokens()));
+        if (spec.contextTokens() > Integer.MAX_VALUE) {
+            throw new AgentException(ErrorCode.OUT_OF_MEMORY, spec.slots() + " slots of " + spec.contextTokensPerSequence()
+                    + " tokens are more than llama.cpp can count; it takes " + Integer.MAX_VALUE + " in all");
+        }
+        llama_context_params.n_ctx(params, (int) spec.contextTokens());
         llama_context_params.n_batch(params, spec.batchTokens());
         llama_context_params.n_ubatch(params, spec.ubatchTokens());
         llama_context_params.n_seq_max(params, spec.slots());
@@ -165,17 +177,15 @@ final class LlamaContext implements TokenDecoder {
     @Override
     public void logprobs(int row, int token, int top, MemorySegment target, long offset) {
         batch.checkOutput(row);
-        try (var scratch = Arena.ofConfined()) {
-            MemorySegment own = scratch.allocate(ValueLayout.JAVA_FLOAT);
-            MemorySegment ids = scratch.allocate(ValueLayout.JAVA_INT, Math.max(1, top));
-            MemorySegment values = scratch.allocate(ValueLayout.JAVA_FLOAT, Math.max(1, top));
-            Shim.check(llama_h.dbs_logprobs(handle, row, token, top, own, ids, values), "log-probabilities", ErrorCode.INTERNAL);
-            target.set(ValueLayout.JAVA_FLOAT, offset, own.get(ValueLayout.JAVA_FLOAT, 0));
-            for (int i = 0; i < top; i++) {
-                long at = offset + Float.BYTES + 8L * i;
-                target.set(ValueLayout.JAVA_INT, at, ids.getAtIndex(ValueLayout.JAVA_INT, i));
-                target.set(ValueLayout.JAVA_FLOAT, at + Integer.BYTES, values.getAtIndex(ValueLayout.JAVA_FLOAT, i));
-            }
+        if (top > MAX_LOGPROBS) {
+            throw new IllegalArgumentException(top + " log-probabilities; at most " + MAX_LOGPROBS + " are kept");
+        }
+        Shim.check(llama_h.dbs_logprobs(handle, row, token, top, ownLogprob, topIds, topLogprobs), "log-probabilities", ErrorCode.INTERNAL);
+        target.set(ValueLayout.JAVA_FLOAT, offset, ownLogprob.get(ValueLayout.JAVA_FLOAT, 0));
+        for (int i = 0; i < top; i++) {
+            long at = offset + Float.BYTES + 8L * i;
+            target.set(ValueLayout.JAVA_INT, at, topIds.getAtIndex(ValueLayout.JAVA_INT, i));
+            target.set(ValueLayout.JAVA_FLOAT, at + Integer.BYTES, topLogprobs.getAtIndex(ValueLayout.JAVA_FLOAT, i));
         }
     }
 
@@ -226,6 +236,7 @@ final class LlamaContext implements TokenDecoder {
     public void close() {
         if (arena.scope().isAlive()) {
             batch.zero();
+            topIds.fill((byte) 0);
             arena.close();
         }
     }

@@ -106,7 +106,7 @@ public record ModelInspection(
                     types(model),
                     new Tokenizer(header.text("tokenizer.ggml.model").orElse(""), header.text("tokenizer.ggml.pre").orElse("")),
                     header.text(TemplateCheck.KEY).map(ModelInspection::template),
-                    header.metadata().containsKey(model.key("pooling_type")),
+                    header.whole(model.key("pooling_type")).orElse(0) != 0,
                     context,
                     sequences,
                     MemoryEstimate.of(model, context, sequences),

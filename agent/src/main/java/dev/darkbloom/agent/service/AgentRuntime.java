@@ -25,6 +25,7 @@ import dev.darkbloom.agent.hardware.OshiProbe;
 import dev.darkbloom.agent.llama.LlamaBackend;
 import dev.darkbloom.agent.llama.NativeLibrary;
 import dev.darkbloom.agent.service.control.ControlServer;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -172,7 +173,10 @@ public final class AgentRuntime implements AutoCloseable {
         var completions = new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM);
         AgentVersion version = AgentVersion.current();
         String build = "darkbloom-agent " + version.agent() + ", llama.cpp " + version.llamaCpp();
-        return new ApiServices(completions::run, engine, models, models.props(engine, build), new PrometheusMeterRegistry(PrometheusConfig.DEFAULT));
+        var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        FunctionCounter.builder("darkbloom.unknown.parameters", completions, Completions::unknownParameters)
+                .description("Parameters that nobody documents, in requests; they are ignored").register(registry);
+        return new ApiServices(completions::run, engine, models, models.props(engine, build), registry);
     }
 
     /**

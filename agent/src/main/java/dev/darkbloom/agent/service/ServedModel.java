@@ -45,6 +45,8 @@ record ServedModel(
     private static final int BATCH_TOKENS = 2048;
     private static final int UBATCH_TOKENS = 512;
     private static final int CONTEXT_WITHOUT_HINT = 2048;
+    /** {@code LLAMA_POOLING_TYPE_NONE}: the key is there and says that nothing is pooled. */
+    private static final long NO_POOLING = 0;
 
     /**
      * Reads a model's header and joins it with the settings.
@@ -57,6 +59,7 @@ record ServedModel(
         Optional<AgentConfig.Model> own = Optional.ofNullable(config.models().get(entry.id()));
         try (var model = GgufModel.open(entry.files().getFirst())) {
             int trained = ModelDims.of(model).trainedContextTokens();
+            boolean embedding = model.header().whole(model.architecture() + ".pooling_type").orElse(NO_POOLING) != NO_POOLING;
             String replacement = own.flatMap(AgentConfig.Model::template).map(ServedModel::read).orElse("");
             var spec = new ModelSpec(
                     entry.id(),
@@ -65,10 +68,10 @@ record ServedModel(
                     config.backend().parallel(),
                     config.backend().threads() > 0 ? config.backend().threads() : machine.performanceCores(),
                     config.backend().gpuLayers(),
-                    model.header().metadata().containsKey(model.architecture() + ".pooling_type"),
+                    embedding,
                     replacement,
                     BATCH_TOKENS,
-                    UBATCH_TOKENS,
+                    embedding ? BATCH_TOKENS : UBATCH_TOKENS, // an input to embed is computed at once
                     false,
                     switch (config.backend().flashAttention()) {
                         case AUTO -> ModelSpec.FlashAttention.AUTO;

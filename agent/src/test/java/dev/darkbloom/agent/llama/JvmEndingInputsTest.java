@@ -259,6 +259,16 @@ class JvmEndingInputsTest {
     }
 
     @Test
+    void aContextBeyondWhatCanBeCountedIsACapacityError() {
+        ModelSpec spec = LoadedModels.spec("vast", TestModels.demo(), 1 << 24, 128);
+
+        AgentException refusal = catchThrowableOfType(AgentException.class, () -> LoadedModels.backend().need(spec));
+
+        assertThat(refusal.code()).isEqualTo(ErrorCode.OUT_OF_MEMORY);
+        assertThat(refusal).hasMessageContaining("128 slots of 16777216 tokens");
+    }
+
+    @Test
     void loadingCanBeStoppedFromTheProgressCallbackEvenByAnException() {
         ModelSpec spec = LoadedModels.spec("stopped", TestModels.demo(), 64, 1);
 
