@@ -45,6 +45,7 @@ final class HyperparameterCheck {
             }
         }
         checkRopeScaling();
+        checkUse();
         checkOutputs();
         checkLayers();
         checkExperts();
@@ -112,6 +113,15 @@ final class HyperparameterCheck {
         GgufValue value = file.metadata().get(key);
         if (value != null && !(value instanceof GgufValue.Text(String type) && ROPE_SCALING.contains(type))) {
             throw file.invalid(key + " is not one of none, linear, yarn, longrope");
+        }
+    }
+
+    /** A model that sees its whole text at once is for embeddings; run as a model of text it asserts on outputs that nobody asked for. */
+    private void checkUse() {
+        boolean encoder = Architectures.memory(model.architecture()) == ModelDims.Memory.NONE;
+        boolean causal = file.flag(model.key("attention.causal"), !encoder);
+        if ((encoder || !causal) && params.whole("pooling_type", 0) == 0) {
+            throw file.invalid(model.key("pooling_type") + " is 0 or missing; a model that sees its whole text at once needs one");
         }
     }
 

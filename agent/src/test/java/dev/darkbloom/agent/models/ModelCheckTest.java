@@ -182,6 +182,12 @@ class ModelCheckTest {
     }
 
     @Test
+    void anEncoderThatDoesNotPoolIsRefused() {
+        refused(TinyModels.embedding(1).without("bert.pooling_type"), "bert.pooling_type is 0 or missing");
+        refused(TinyModels.llama(1).flag("llama.attention.causal", false), "llama.pooling_type is 0 or missing");
+    }
+
+    @Test
     void anUnknownPoolingIsRefused() {
         refused(TinyModels.embedding(1).u32("bert.pooling_type", 5), "bert.pooling_type is 5; it must be 0 to 4");
     }

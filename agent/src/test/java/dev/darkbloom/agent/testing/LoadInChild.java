@@ -4,6 +4,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.TokenDecoder;
+import dev.darkbloom.agent.models.GgufModel;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -29,7 +30,7 @@ public final class LoadInChild {
     }
 
     private static String load(Path file) {
-        boolean embedding = file.getFileName().toString().startsWith("embedding");
+        boolean embedding = isPooled(file);
         var spec = new ModelSpec("mutant", List.of(file), 256, 2, 1, 0, embedding, "", 128, 128, false, ModelSpec.FlashAttention.OFF);
         try (var model = LoadedModels.load(spec); var decoder = model.openDecoder()) {
             decoder.clearBatch();
@@ -47,6 +48,13 @@ public final class LoadInChild {
             return "decoded";
         } catch (AgentException e) {
             return "refused";
+        }
+    }
+
+    /** Returns whether the agent would serve the file for embeddings. */
+    private static boolean isPooled(Path file) {
+        try (var model = GgufModel.open(file)) {
+            return model.header().metadata().containsKey(model.architecture() + ".pooling_type");
         }
     }
 
