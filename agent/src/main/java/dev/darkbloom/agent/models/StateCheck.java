@@ -43,8 +43,8 @@ final class StateCheck {
             }
             case "bailingmoe3" -> {
                 double bound = model.header().real(model.key("kda.gate_lower_bound")).orElse(0);
-                if (!model.header().flag(model.key("kda.safe_gate"), false) || bound >= 0) {
-                    throw model.invalid(model.key("kda.gate_lower_bound") + " is " + bound + "; it must be below 0, and kda.safe_gate true");
+                if (!model.header().flag(model.key("kda.safe_gate"), true) || bound >= 0) {
+                    throw model.invalid(model.key("kda.gate_lower_bound") + " is " + bound + "; it must be below 0, and kda.safe_gate not false");
                 }
             }
             case "qwen3next", "qwen35", "qwen35moe", "qwen4exp" -> {
