@@ -66,6 +66,9 @@ final class AttentionCheck {
         checkRotation("rope.dimension_count", keyLength());
         checkRotation("rope.dimension_count_swa", params.whole("attention.key_length_swa", keyLength()));
         checkSections();
+        if (model.architecture().equals("deepseek2-ocr")) {
+            checkOcr();
+        }
         if (INDEXERS.contains(model.architecture())) {
             checkRotation("rope.dimension_count", params.whole("attention.indexer.key_length", 0));
         }
@@ -160,6 +163,16 @@ final class AttentionCheck {
             throw model.invalid("compressed keys of " + keyLength() + " and values of " + valueLength() + " elements in "
                     + headsKv[layers - 1] + " heads do not follow from a rank of " + rank + ", " + rotated + " rotated elements and keys of "
                     + latentKey);
+        }
+    }
+
+    /** The language half of DeepSeek-OCR is plain attention, and its graph asserts the numbers of the one model there is. */
+    private void checkOcr() {
+        int length = params.whole("embedding_length", 0) / heads[0];
+        double base = model.header().real(model.key("rope.freq_base")).orElse(10_000);
+        if (keyLength() != length || valueLength() != length || Math.abs(base - 10_000) >= 1e-4) {
+            throw model.invalid("heads of " + keyLength() + " elements with a rotation base of " + base + "; they must have " + length
+                    + " and 10000");
         }
     }
 

@@ -166,6 +166,10 @@ final class HyperparameterCheck {
         if (experts > 0 && params.whole("expert_gating_func", 0) == 0 && NEED_GATING.contains(model.architecture())) {
             throw file.invalid(model.key("expert_gating_func") + " is 0 or missing; " + model.architecture() + " needs it");
         }
+        int perGroup = params.whole("experts_per_group", 1);
+        if (model.architecture().equals("grovemoe") && (experts % perGroup != 0 || used > experts / perGroup)) {
+            throw file.invalid(used + " of " + experts + " experts in groups of " + perGroup + " cannot be chosen");
+        }
         int groups = params.whole("expert_group_count", 0);
         int groupsUsed = params.whole("expert_group_used_count", 0);
         if (groups > 0 && groups >= experts) {

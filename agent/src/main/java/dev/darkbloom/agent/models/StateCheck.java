@@ -41,6 +41,12 @@ final class StateCheck {
                     throw model.invalid(model.key("token_shift_count") + " is " + shifts + "; it must be " + expected);
                 }
             }
+            case "bailingmoe3" -> {
+                double bound = model.header().real(model.key("kda.gate_lower_bound")).orElse(0);
+                if (!model.header().flag(model.key("kda.safe_gate"), true) || bound >= 0) {
+                    throw model.invalid(model.key("kda.gate_lower_bound") + " is " + bound + "; it must be below 0, and kda.safe_gate not false");
+                }
+            }
             case "qwen3next", "qwen35", "qwen35moe", "qwen4exp" -> {
                 long heads = params.whole("ssm.time_step_rank", 0);
                 long state = params.whole("ssm.state_size", 0);

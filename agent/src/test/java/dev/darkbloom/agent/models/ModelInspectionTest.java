@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.darkbloom.agent.testing.TestModels;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -64,5 +66,19 @@ class ModelInspectionTest {
                 "vocabulary_tokens", "tokenizer", "pre_tokenizer", "chat_template", "embedding_model", "memory", "loadable", "problem");
         assertThat(json.get("memory").get("context_tokens").asInt()).isEqualTo(1024);
         assertThat(json.get("problem").isNull()).isTrue();
+    }
+
+    @Test
+    @Tag("realmodel")
+    void aRealModelIsDescribed() {
+        ModelInspection inspection = ModelInspection.of(TestModels.smollm2(), 0, 1);
+
+        assertThat(inspection.problem()).isEmpty();
+        assertThat(inspection.quantization()).isEqualTo("Q4_1");
+        assertThat(inspection.parameters()).isEqualTo(134_515_008);
+        assertThat(inspection.dims().layers()).hasSize(30);
+        assertThat(inspection.contextTokens()).isEqualTo(8192);
+        // 30 layers with 3 key heads of 64 elements, for K and for V, two bytes each.
+        assertThat(inspection.memory().kvBytes()).isEqualTo(30L * 2 * 3 * 64 * 2 * 8192);
     }
 }
