@@ -73,9 +73,7 @@ final class ChatDocument implements AnswerShape {
                 message.write(json, logprobs);
             }
             json.raw("],");
-            total.writeUsage(json);
-            json.raw(",");
-            total.writeTimings(json);
+            total.write(json);
             json.raw("}");
             sink.document(json.segment());
         }

@@ -7,20 +7,14 @@ import java.util.Optional;
 
 /** A streamed text completion: {@code text_completion} events of OpenAI's API. */
 final class TextChunks implements AnswerShape {
-    private final ResponseSink sink;
-    private final boolean includeUsage;
+    private final ChunkEvents events;
     private final long[] textOffsets; // characters handed out, per choice
-    private final SseWriter head = SseWriter.allocate(256);
-    private final SseWriter event = SseWriter.allocate(1024);
     private final LogprobJson logprobs = new LogprobJson();
 
     /** Borrows {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
     TextChunks(ResponseHead answer, ResponseSink sink, boolean includeUsage, int choices) {
-        this.sink = sink;
-        this.includeUsage = includeUsage;
-        this.textOffsets = new long[choices];
-        head.beginData();
-        answer.write(head, "text_completion");
+        events = new ChunkEvents(answer, "text_completion", sink, includeUsage);
+        textOffsets = new long[choices];
     }
 
     @Override
@@ -35,10 +29,10 @@ final class TextChunks implements AnswerShape {
 
     @Override
     public void content(Choice choice, MemorySegment text) {
-        beginChoice(choice).text(text);
-        writeLogprobs(choice);
+        SseWriter event = beginText(choice).text(text);
+        writeLogprobs(event, choice);
         event.raw(",\"finish_reason\":null}]");
-        send();
+        events.send();
     }
 
     @Override
@@ -58,38 +52,27 @@ final class TextChunks implements AnswerShape {
 
     @Override
     public void finished(Choice choice, Optional<Usage> total) {
-        beginChoice(choice).raw("\"\"");
-        writeLogprobs(choice);
+        SseWriter event = beginText(choice).raw("\"\"");
+        writeLogprobs(event, choice);
         event.raw(",\"finish_reason\":\"").raw(choice.finishReason().wire()).raw("\"}]");
-        if (total.isPresent() && !includeUsage) {
-            writeUsage(total.get());
-        }
-        send();
+        total.ifPresentOrElse(events::sendLast, events::send);
     }
 
     @Override
     public void end(Usage total) {
-        if (includeUsage) {
-            event.reset().raw(head).raw("\"choices\":[]");
-            writeUsage(total);
-            send();
-        }
-        sink.endStream();
+        events.end(total);
     }
 
     @Override
     public void fail(AgentException error) {
-        event.reset().raw(head).raw("\"choices\":[{\"index\":0,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"error\"}],");
-        ErrorJson.write(event, error);
-        send();
-        sink.abortStream();
+        events.fail("\"text\":\"\",\"logprobs\":null", error);
     }
 
-    private SseWriter beginChoice(Choice choice) {
-        return event.reset().raw(head).raw("\"choices\":[{\"index\":").number(choice.index()).raw(",\"text\":");
+    private SseWriter beginText(Choice choice) {
+        return events.begin(choice.index()).raw("\"text\":");
     }
 
-    private void writeLogprobs(Choice choice) {
+    private void writeLogprobs(SseWriter event, Choice choice) {
         event.raw(",\"logprobs\":");
         if (choice.logprobs().isPresent() && choice.logprobs().get().visible() > 0) {
             textOffsets[choice.index()] = logprobs.writeText(event, choice.logprobs().get(), choice.pieces(), textOffsets[choice.index()]);
@@ -98,22 +81,9 @@ final class TextChunks implements AnswerShape {
         }
     }
 
-    private void writeUsage(Usage total) {
-        event.raw(",");
-        total.writeUsage(event);
-        event.raw(",");
-        total.writeTimings(event);
-    }
-
-    private void send() {
-        event.raw("}");
-        sink.event(event.segment());
-    }
-
     @Override
     public void close() {
-        head.close();
-        event.close();
+        events.close();
         logprobs.close();
     }
 }

@@ -75,9 +75,7 @@ final class TextDocument implements AnswerShape {
                 json.raw(",\"finish_reason\":\"").raw(choice.finishReason().wire()).raw("\"}");
             }
             json.raw("],");
-            total.writeUsage(json);
-            json.raw(",");
-            total.writeTimings(json);
+            total.write(json);
             json.raw("}");
             sink.document(json.segment());
         }

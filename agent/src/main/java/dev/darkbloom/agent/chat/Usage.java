@@ -13,8 +13,15 @@ import dev.darkbloom.agent.content.SseWriter;
  * @param decodeNanos time from its first token to its last
  */
 public record Usage(int promptTokens, int cachedTokens, int completionTokens, int reasoningTokens, long prefillNanos, long decodeNanos) {
+    /** Writes {@code "usage":{…},"timings":{…}}. */
+    void write(SseWriter json) {
+        writeUsage(json);
+        json.raw(",");
+        writeTimings(json);
+    }
+
     /** Writes {@code "usage":{…}} as OpenAI's API has it. */
-    void writeUsage(SseWriter json) {
+    private void writeUsage(SseWriter json) {
         json.raw("\"usage\":{\"prompt_tokens\":").number(promptTokens)
                 .raw(",\"completion_tokens\":").number(completionTokens)
                 .raw(",\"total_tokens\":").number((long) promptTokens + completionTokens)
@@ -24,7 +31,7 @@ public record Usage(int promptTokens, int cachedTokens, int completionTokens, in
     }
 
     /** Writes {@code "timings":{…}} as llama-server has it (tools/server/README.md, "Timings and context usage"); times in milliseconds. */
-    void writeTimings(SseWriter json) {
+    private void writeTimings(SseWriter json) {
         int computed = Math.max(0, promptTokens - cachedTokens);
         json.raw("\"timings\":{\"cache_n\":").number(cachedTokens);
         writePhase(json, "prompt", computed, prefillNanos);
