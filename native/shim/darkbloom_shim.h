@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a function or a struct below changes its meaning; the Java side refuses another number. */
-#define DBS_ABI_VERSION 1
+#define DBS_ABI_VERSION 2
 
 enum dbs_status {
     DBS_OK               =  0,
@@ -90,6 +90,16 @@ DBS_API int32_t dbs_model_load(const char * const * paths, size_t n_paths, const
 
 /* Opens a context; freed by llama_free. */
 DBS_API int32_t dbs_context_new(struct llama_model * model, const struct llama_context_params * params, struct llama_context ** out);
+
+typedef struct dbs_pool dbs_pool; /* CPU threads that compute for one context */
+
+/*
+ * Starts a pool of n_threads (1 to 512, the calling thread counted) and attaches it to `ctx` for decoding and for prompts. Without one the CPU
+ * backend starts new threads for every call. `poll`, 0 to 100, is how eagerly its threads wait for the next call before they sleep; at 0 they
+ * sleep at once. *out is NULL, with DBS_OK, where no CPU backend offers pools. Free the context first, then the pool.
+ */
+DBS_API int32_t dbs_pool_attach(struct llama_context * ctx, int32_t n_threads, int32_t poll, dbs_pool ** out);
+DBS_API void    dbs_pool_free(dbs_pool * pool);
 
 typedef struct dbs_device_memory {
     int64_t  total;   /* bytes; 0 when the device does not tell */

@@ -48,6 +48,38 @@ void batches_that_would_abort_are_refused(const Demo & demo) {
     llama_free(ctx);
 }
 
+void a_pool_computes_the_same(const Demo & demo) {
+    auto                 prompt  = demo.tokens("Tell me a story.");
+    llama_context *      plain   = demo.context();
+    const dbs_sampling   settings = greedy();
+    dbs_sampler *        sampler = nullptr;
+    CHECK_STATUS(DBS_OK, dbs_sampler_new(demo.model, &settings, nullptr, &sampler));
+    const std::string    wanted  = demo.generate(plain, sampler, prompt, 20);
+    llama_free(plain);
+    CHECK(!wanted.empty());
+    for (const int32_t poll : { 0, 1 }) {
+        llama_context * ctx  = demo.context();
+        dbs_pool *      pool = nullptr;
+        CHECK_STATUS(DBS_OK, dbs_pool_attach(ctx, 1, poll, &pool));
+        CHECK(pool != nullptr);
+        CHECK(demo.generate(ctx, sampler, prompt, 20) == wanted);
+        llama_free(ctx);
+        dbs_pool_free(pool);
+    }
+    llama_context * ctx  = demo.context();
+    dbs_pool *      pool = nullptr;
+    for (const int32_t threads : { 0, -1, 513, INT32_MAX }) {
+        CHECK_STATUS(DBS_INVALID_ARGUMENT, dbs_pool_attach(ctx, threads, 0, &pool));
+    }
+    CHECK_STATUS(DBS_INVALID_ARGUMENT, dbs_pool_attach(ctx, 1, -1, &pool));
+    CHECK_STATUS(DBS_INVALID_ARGUMENT, dbs_pool_attach(ctx, 1, 101, &pool));
+    CHECK_STATUS(DBS_INVALID_ARGUMENT, dbs_pool_attach(nullptr, 1, 0, &pool));
+    CHECK(pool == nullptr);
+    llama_free(ctx);
+    dbs_pool_free(nullptr);
+    dbs_sampler_free(sampler);
+}
+
 void memory_is_told_before_it_is_taken(const Demo & demo) {
     const llama_model_params model_params   = llama_model_default_params();
     llama_context_params     context_params = llama_context_default_params();
@@ -91,5 +123,6 @@ void memory_is_told_before_it_is_taken(const Demo & demo) {
 void test_models(const Demo & demo) {
     files_that_are_no_models_are_refused();
     batches_that_would_abort_are_refused(demo);
+    a_pool_computes_the_same(demo);
     memory_is_told_before_it_is_taken(demo);
 }

@@ -29,19 +29,14 @@ record RoomPlan(ModelSpec spec, MemoryNeed need) {
         while (plan.need.totalBytes() > bytes) {
             ModelSpec spec = plan.spec;
             if (spec.contextTokensPerSequence() > leastContext) {
-                spec = with(spec, Math.max(leastContext, spec.contextTokensPerSequence() / 2), spec.slots());
+                spec = spec.inStreams(Math.max(leastContext, spec.contextTokensPerSequence() / 2), spec.slots());
             } else if (spec.slots() > 1) {
-                spec = with(spec, leastContext, spec.slots() / 2);
+                spec = spec.inStreams(leastContext, spec.slots() / 2);
             } else {
                 return plan;
             }
             plan = new RoomPlan(spec, opener.need(spec));
         }
         return plan;
-    }
-
-    private static ModelSpec with(ModelSpec spec, int contextTokensPerSequence, int slots) {
-        return new ModelSpec(spec.id(), spec.files(), contextTokensPerSequence, slots, spec.threads(), spec.gpuLayers(), spec.embedding(),
-                spec.chatTemplate(), spec.batchTokens(), spec.ubatchTokens(), spec.kvUnified(), spec.flashAttention());
     }
 }

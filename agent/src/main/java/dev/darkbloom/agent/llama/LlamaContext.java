@@ -23,6 +23,7 @@ final class LlamaContext implements TokenDecoder {
     private final Arena arena;
     private final LlamaModel model;
     private final MemorySegment handle;
+    private final ComputePool pool;
     private final MemorySegment memory; // NULL on encoders, which keep nothing
     private final LlamaBatch batch;
     private final MemorySegment result; // int32: a return code or a token
@@ -35,9 +36,10 @@ final class LlamaContext implements TokenDecoder {
     private final int batchTokens;
     private final int ubatchTokens;
 
-    private LlamaContext(Arena arena, LlamaModel model, MemorySegment handle) {
+    private LlamaContext(Arena arena, LlamaModel model, MemorySegment handle, ComputePool pool) {
         ModelSpec spec = model.spec();
         this.arena = arena;
+        this.pool = pool;
         this.model = model;
         this.handle = handle;
         // Bound to the arena like every pointer that upstream hands out: a raw one would still be usable after the end.
@@ -59,16 +61,22 @@ final class LlamaContext implements TokenDecoder {
     /** Opens a context that borrows {@code model}; throws {@code OUT_OF_MEMORY} if the backend refuses. */
     static LlamaContext open(LlamaModel model) {
         var arena = Arena.ofConfined();
+        ComputePool pool = null;
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
             int status = llama_h.dbs_context_new(model.handle(), toNative(model.spec(), scratch), out);
             if (status != llama_h.DBS_OK()) {
-                throw new AgentException(ErrorCode.OUT_OF_MEMORY, "no context of " + model.spec().contextTokens() + " tokens for "
+                throw new AgentException(ErrorCode.OUT_OF_MEMORY, "no context of " + model.spec().kvTokens() + " tokens for "
                         + model.spec().id() + ": llama.cpp refused it; its reason is in the log at debug level");
             }
-            return new LlamaContext(arena, model, out.get(ValueLayout.ADDRESS, 0).reinterpret(arena, llama_h::llama_free));
+            MemorySegment handle = out.get(ValueLayout.ADDRESS, 0).reinterpret(arena, llama_h::llama_free);
+            pool = ComputePool.attach(handle, model.spec().compute());
+            return new LlamaContext(arena, model, handle, pool);
         } catch (Throwable t) {
             arena.close();
+            if (pool != null) {
+                pool.close();
+            }
             throw t;
         }
     }
@@ -76,22 +84,23 @@ final class LlamaContext implements TokenDecoder {
     /** Returns the {@code llama_context_params} of {@code spec}; also what the dry run is asked with. */
     static MemorySegment toNative(ModelSpec spec, Arena arena) {
         MemorySegment params = llama_h.llama_context_default_params(arena);
-        if (spec.contextTokens() > Integer.MAX_VALUE) {
+        ComputeSettings compute = spec.compute();
+        if (spec.kvTokens() > Integer.MAX_VALUE) {
             throw new AgentException(ErrorCode.OUT_OF_MEMORY, spec.slots() + " slots of " + spec.contextTokensPerSequence()
                     + " tokens are more than llama.cpp can count; it takes " + Integer.MAX_VALUE + " in all");
         }
-        llama_context_params.n_ctx(params, (int) spec.contextTokens());
-        llama_context_params.n_batch(params, spec.batchTokens());
-        llama_context_params.n_ubatch(params, spec.ubatchTokens());
+        llama_context_params.n_ctx(params, (int) spec.kvTokens());
+        llama_context_params.n_batch(params, compute.batchTokens());
+        llama_context_params.n_ubatch(params, compute.ubatchTokens());
         llama_context_params.n_seq_max(params, spec.slots());
         llama_context_params.n_outputs_max(params, spec.embedding() ? 0 : maxOutputs(spec));
-        llama_context_params.n_threads(params, spec.threads());
-        llama_context_params.n_threads_batch(params, spec.threads());
-        llama_context_params.kv_unified(params, spec.kvUnified());
+        llama_context_params.n_threads(params, compute.threads());
+        llama_context_params.n_threads_batch(params, compute.threads());
+        llama_context_params.kv_unified(params, spec.kvLayout() == KvLayout.UNIFIED);
         llama_context_params.swa_full(params, false);
         llama_context_params.embeddings(params, spec.embedding());
         llama_context_params.no_perf(params, true);
-        llama_context_params.flash_attn_type(params, switch (spec.flashAttention()) {
+        llama_context_params.flash_attn_type(params, switch (compute.flashAttention()) {
             case AUTO -> llama_h.LLAMA_FLASH_ATTN_TYPE_AUTO();
             case OFF -> llama_h.LLAMA_FLASH_ATTN_TYPE_DISABLED();
             case ON -> llama_h.LLAMA_FLASH_ATTN_TYPE_ENABLED();
@@ -101,7 +110,8 @@ final class LlamaContext implements TokenDecoder {
 
     /** One output per slot and step for text; every token of an input for embeddings. */
     private static int maxOutputs(ModelSpec spec) {
-        return spec.embedding() ? spec.batchTokens() : Math.min(spec.slots(), spec.batchTokens());
+        int batchTokens = spec.compute().batchTokens();
+        return spec.embedding() ? batchTokens : Math.min(spec.slots(), batchTokens);
     }
 
     @Override
@@ -238,6 +248,7 @@ final class LlamaContext implements TokenDecoder {
             batch.zero();
             topIds.fill((byte) 0);
             arena.close();
+            pool.close();
         }
     }
 }

@@ -10,50 +10,67 @@ import java.util.List;
  * @param files the GGUF file, or all shards of a split model in order
  * @param contextTokensPerSequence positive; tokens one sequence may hold
  * @param slots sequences that may run side by side; 1 to 256
- * @param threads threads for decode and prefill; positive
+ * @param kvLayout how the sequences share the KV cache
+ * @param kvTokens tokens that all sequences together may hold: {@code slots} full ones in streams, at least one full one when unified
  * @param gpuLayers layers given to a GPU; negative for all
  * @param embedding whether the model is served for embeddings (pooled, no decode loop) instead of text
  * @param chatTemplate a template that replaces the file's own; empty for the file's own
- * @param batchTokens most tokens in one decode call ({@code n_batch}); positive
- * @param ubatchTokens most tokens the backend computes at once ({@code n_ubatch}); positive, at most {@code batchTokens}
- * @param kvUnified one KV buffer for all sequences instead of one per sequence
- * @param flashAttention whether to use flash attention
+ * @param compute how it computes
  */
 public record ModelSpec(
         String id,
         List<Path> files,
         int contextTokensPerSequence,
         int slots,
-        int threads,
+        KvLayout kvLayout,
+        long kvTokens,
         int gpuLayers,
         boolean embedding,
         String chatTemplate,
-        int batchTokens,
-        int ubatchTokens,
-        boolean kvUnified,
-        FlashAttention flashAttention) {
-
-    /** When the backend computes attention without storing the score matrix; {@code llama_flash_attn_type}. */
-    public enum FlashAttention { AUTO, OFF, ON }
+        ComputeSettings compute) {
 
     public ModelSpec {
         files = List.copyOf(files);
         if (id.isEmpty() || files.isEmpty()) {
             throw new IllegalArgumentException("a model has an id and at least one file");
         }
-        if (contextTokensPerSequence < 1 || slots < 1 || slots > 256 || threads < 1) {
-            throw new IllegalArgumentException("context " + contextTokensPerSequence + ", slots " + slots + ", threads " + threads);
+        if (contextTokensPerSequence < 1 || slots < 1 || slots > 256) {
+            throw new IllegalArgumentException("context " + contextTokensPerSequence + ", slots " + slots);
         }
-        if (ubatchTokens < 1 || batchTokens < ubatchTokens) {
-            throw new IllegalArgumentException("batch of " + batchTokens + " tokens, ubatch of " + ubatchTokens);
+        long all = (long) contextTokensPerSequence * slots;
+        if (kvLayout == KvLayout.STREAMS ? kvTokens != all : kvTokens < contextTokensPerSequence || kvTokens > all) {
+            throw new IllegalArgumentException(kvTokens + " tokens of KV cache, " + kvLayout + ", for " + slots + " slots of "
+                    + contextTokensPerSequence);
         }
-        if (embedding && batchTokens != ubatchTokens) { // attention without a mask needs a whole batch at once; upstream aborts otherwise
-            throw new IllegalArgumentException("an embedding model's batch and ubatch are equal, not " + batchTokens + " and " + ubatchTokens);
+        if (embedding && compute.batchTokens() != compute.ubatchTokens()) {
+            // Attention without a mask needs a whole batch at once; upstream aborts otherwise.
+            throw new IllegalArgumentException("an embedding model's batch and ubatch are equal, not " + compute.batchTokens() + " and "
+                    + compute.ubatchTokens());
         }
     }
 
-    /** Returns the tokens of the whole context, all sequences together. */
-    public long contextTokens() {
-        return (long) contextTokensPerSequence * slots;
+    /** Returns a text model, its own template, in streams, with nothing on a GPU. */
+    public static ModelSpec ofText(String id, Path file, int contextTokensPerSequence, int slots, ComputeSettings compute) {
+        return new ModelSpec(id, List.of(file), contextTokensPerSequence, slots, KvLayout.STREAMS, (long) contextTokensPerSequence * slots, 0,
+                false, "", compute);
+    }
+
+    /** Returns the same model with other room for its sequences, in streams. */
+    public ModelSpec inStreams(int tokensPerSequence, int count) {
+        return new ModelSpec(id, files, tokensPerSequence, count, KvLayout.STREAMS, (long) tokensPerSequence * count, gpuLayers, embedding,
+                chatTemplate, compute);
+    }
+
+    /** Returns the same model with one store of {@code tokens} for all its sequences. */
+    public ModelSpec unified(long tokens) {
+        return new ModelSpec(id, files, contextTokensPerSequence, slots, KvLayout.UNIFIED, tokens, gpuLayers, embedding, chatTemplate, compute);
+    }
+
+    public ModelSpec withTemplate(String template) {
+        return new ModelSpec(id, files, contextTokensPerSequence, slots, kvLayout, kvTokens, gpuLayers, embedding, template, compute);
+    }
+
+    public ModelSpec withCompute(ComputeSettings settings) {
+        return new ModelSpec(id, files, contextTokensPerSequence, slots, kvLayout, kvTokens, gpuLayers, embedding, chatTemplate, settings);
     }
 }

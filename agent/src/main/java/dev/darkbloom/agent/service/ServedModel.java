@@ -5,6 +5,8 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.hardware.Machine;
+import dev.darkbloom.agent.llama.ComputeSettings;
+import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.models.GgufFile;
 import dev.darkbloom.agent.models.GgufModel;
@@ -61,23 +63,19 @@ record ServedModel(
             int trained = ModelDims.of(model).trainedContextTokens();
             boolean embedding = model.header().whole(model.architecture() + ".pooling_type").orElse(NO_POOLING) != NO_POOLING;
             String replacement = own.flatMap(AgentConfig.Model::template).map(ServedModel::read).orElse("");
+            AgentConfig.Backend backend = config.backend();
+            int contextTokens = contextTokens(own.map(AgentConfig.Model::contextLength).orElse(0), backend.contextLength(), trained);
             var spec = new ModelSpec(
                     entry.id(),
                     entry.files(),
-                    contextTokens(own.map(AgentConfig.Model::contextLength).orElse(0), config.backend().contextLength(), trained),
-                    config.backend().parallel(),
-                    config.backend().threads() > 0 ? config.backend().threads() : machine.performanceCores(),
-                    config.backend().gpuLayers(),
+                    contextTokens,
+                    backend.parallel(),
+                    KvLayout.STREAMS,
+                    (long) contextTokens * backend.parallel(),
+                    backend.gpuLayers(),
                     embedding,
                     replacement,
-                    BATCH_TOKENS,
-                    embedding ? BATCH_TOKENS : UBATCH_TOKENS, // an input to embed is computed at once
-                    false,
-                    switch (config.backend().flashAttention()) {
-                        case AUTO -> ModelSpec.FlashAttention.AUTO;
-                        case OFF -> ModelSpec.FlashAttention.OFF;
-                        case ON -> ModelSpec.FlashAttention.ON;
-                    });
+                    compute(backend, machine, embedding));
             GgufFile header = model.header();
             return new ServedModel(
                     spec,
@@ -89,6 +87,16 @@ record ServedModel(
                     token(header, "tokenizer.ggml.eos_token_id"),
                     sampling(header));
         }
+    }
+
+    private static ComputeSettings compute(AgentConfig.Backend backend, Machine machine, boolean embedding) {
+        int threads = backend.threads() > 0 ? backend.threads() : machine.performanceCores();
+        return ComputeSettings.safe(threads, BATCH_TOKENS, embedding ? BATCH_TOKENS : UBATCH_TOKENS) // an input to embed is computed at once
+                .withFlashAttention(switch (backend.flashAttention()) {
+                    case AUTO -> ComputeSettings.FlashAttention.AUTO;
+                    case OFF -> ComputeSettings.FlashAttention.OFF;
+                    case ON -> ComputeSettings.FlashAttention.ON;
+                });
     }
 
     private static int contextTokens(int ofModel, int ofBackend, int trained) {

@@ -4,9 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.TokenRing;
+import dev.darkbloom.agent.llama.ComputeSettings.FlashAttention;
+import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.ModelSpec;
-import dev.darkbloom.agent.llama.ModelSpec.FlashAttention;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.testing.BareLoop;
 import dev.darkbloom.agent.testing.LoadedModels;
@@ -95,7 +96,8 @@ class BareLoopEqualityTest {
         try (var engine = Engine.open(EngineSettings.defaults(), LoadedModels.backend(), new MemoryLedger(4L << 30), NanoClock.SYSTEM);
                 var callers = Executors.newFixedThreadPool(atATime)) {
             // One thread on both sides: two would mostly wait for each other where something else runs, too.
-            engine.register(new ModelSpec("smollm2", List.of(model), CONTEXT, slots, 1, 0, false, "", BATCH, BATCH, false, FlashAttention.OFF), false);
+            engine.register(ModelSpec.ofText("smollm2", model, CONTEXT, slots,
+                    ComputeSettings.safe(1, BATCH, BATCH).withFlashAttention(FlashAttention.OFF)), false);
             var futures = new ArrayList<Future<int[]>>();
             for (int[] prompt : asked) {
                 Callable<int[]> call = () -> answer(engine, prompt);

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
+import dev.darkbloom.agent.llama.ComputeSettings.FlashAttention;
+import dev.darkbloom.agent.llama.ComputeSettings;
+import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.ModelSpec;
-import dev.darkbloom.agent.llama.ModelSpec.FlashAttention;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.testing.LoadedModels;
 import dev.darkbloom.agent.testing.TestModels;
@@ -51,8 +53,8 @@ class EngineOnModelTest {
 
     /** One thread: two that wait for each other by spinning take a second per token on a machine whose cores are busy with other things. */
     private static ModelSpec spec(String id, Path file, int contextTokens, int slots, int batchTokens, boolean embedding) {
-        return new ModelSpec(id, List.of(file), contextTokens, slots, 1, 0, embedding, "", batchTokens, batchTokens, false,
-                FlashAttention.OFF);
+        return new ModelSpec(id, List.of(file), contextTokens, slots, KvLayout.STREAMS, (long) contextTokens * slots, 0, embedding, "",
+                ComputeSettings.safe(1, batchTokens, batchTokens).withFlashAttention(FlashAttention.OFF));
     }
 
     private ModelSpec tiny(TinyModels.Kind kind, int slots) {

@@ -2,8 +2,9 @@ package dev.darkbloom.agent.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.darkbloom.agent.llama.ComputeSettings;
+import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelSpec;
-import dev.darkbloom.agent.llama.ModelSpec.FlashAttention;
 import dev.darkbloom.agent.testing.FakeBehaviour;
 import dev.darkbloom.agent.testing.FakeOpener;
 import java.nio.file.Path;
@@ -51,8 +52,8 @@ final class Rig implements AutoCloseable {
     }
 
     static ModelSpec spec(String id, int contextTokens, int slots, int batchTokens, int ubatchTokens, boolean embedding) {
-        return new ModelSpec(id, List.of(Path.of(id + ".gguf")), contextTokens, slots, 1, 0, embedding, "", batchTokens, ubatchTokens, true,
-                FlashAttention.AUTO);
+        return new ModelSpec(id, List.of(Path.of(id + ".gguf")), contextTokens, slots, KvLayout.STREAMS, (long) contextTokens * slots, 0,
+                embedding, "", ComputeSettings.safe(1, batchTokens, ubatchTokens));
     }
 
     ModelLease acquire() throws InterruptedException {

@@ -199,7 +199,7 @@ class JvmEndingInputsTest {
     void aTemplateNestedTooDeepIsRefusedBeforeUpstreamReadsIt() {
         String template = "{{ " + "(".repeat(20_000) + "1" + ")".repeat(20_000) + " }}";
         ModelSpec plain = LoadedModels.spec("deep", TestModels.demo(), 64, 1);
-        var spec = new ModelSpec(plain.id(), plain.files(), 64, 1, 1, 0, false, template, 64, 64, false, plain.flashAttention());
+        var spec = plain.inStreams(64, 1).withTemplate(template).withCompute(ComputeSettings.safe(1, 64, 64));
 
         AgentException refusal = catchThrowableOfType(AgentException.class, () -> LoadedModels.load(spec));
 
@@ -210,7 +210,7 @@ class JvmEndingInputsTest {
     @ValueSource(strings = {"{% if %}", "{{ 1 + }}", "{% for x %}{% endfor %}", "{% endif %}", "{{ unclosed", "{% nosuch %}"})
     void aTemplateThatDoesNotParseIsATypedError(String template) {
         ModelSpec plain = LoadedModels.spec("broken", TestModels.demo(), 64, 1);
-        var spec = new ModelSpec(plain.id(), plain.files(), 64, 1, 1, 0, false, template, 64, 64, false, plain.flashAttention());
+        var spec = plain.inStreams(64, 1).withTemplate(template).withCompute(ComputeSettings.safe(1, 64, 64));
 
         AgentException refusal = catchThrowableOfType(AgentException.class, () -> LoadedModels.load(spec).close());
 
@@ -223,7 +223,7 @@ class JvmEndingInputsTest {
     void messagesThatTheTemplateRefusesAreATypedError() {
         String template = "{{ raise_exception('no') }}";
         ModelSpec plain = LoadedModels.spec("strict", TestModels.demo(), 64, 1);
-        var spec = new ModelSpec(plain.id(), plain.files(), 64, 1, 1, 0, false, template, 64, 64, false, plain.flashAttention());
+        var spec = plain.inStreams(64, 1).withTemplate(template).withCompute(ComputeSettings.safe(1, 64, 64));
         AgentException refusal = catchThrowableOfType(AgentException.class, () -> {
             try (ModelRuntime strict = LoadedModels.load(spec)) {
                 strict.chatTemplate().apply(inputs("[{\"role\":\"user\",\"content\":\"canary\"}]")).close();
@@ -254,8 +254,8 @@ class JvmEndingInputsTest {
 
     @Test
     void anEmbeddingBatchBeyondWhatIsComputedAtOnceCannotEvenBeConfigured() {
-        assertThatThrownBy(() -> new ModelSpec("e", List.of(TestModels.demo()), 512, 1, 1, 0, true, "", 512, 256, false,
-                ModelSpec.FlashAttention.OFF)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new ModelSpec("e", List.of(TestModels.demo()), 512, 1, KvLayout.STREAMS, 512, 0, true, "",
+                ComputeSettings.safe(1, 512, 256))).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test

@@ -25,8 +25,7 @@ public final class DemoEngine implements AutoCloseable {
 
     /** On a machine with other work two threads wait for each other at every layer; one is much faster then. */
     private static ModelSpec oneThread(ModelSpec spec) {
-        return new ModelSpec(spec.id(), spec.files(), spec.contextTokensPerSequence(), spec.slots(), 1, spec.gpuLayers(), spec.embedding(),
-                spec.chatTemplate(), spec.batchTokens(), spec.ubatchTokens(), spec.kvUnified(), spec.flashAttention());
+        return spec.withCompute(spec.compute().withThreads(1));
     }
 
     public Engine engine() {

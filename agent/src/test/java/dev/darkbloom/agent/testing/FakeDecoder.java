@@ -54,10 +54,10 @@ public final class FakeDecoder implements TokenDecoder {
         first = new int[spec.slots()];
         pending = new int[spec.slots()];
         inBatch = new boolean[spec.slots()];
-        rowToken = new int[spec.batchTokens()];
-        rowPosition = new int[spec.batchTokens()];
-        rowSequence = new int[spec.batchTokens()];
-        rowLogits = new boolean[spec.batchTokens()];
+        rowToken = new int[spec.compute().batchTokens()];
+        rowPosition = new int[spec.compute().batchTokens()];
+        rowSequence = new int[spec.compute().batchTokens()];
+        rowLogits = new boolean[spec.compute().batchTokens()];
         behaviour.openDecoders.incrementAndGet();
         behaviour.decodersOpened.incrementAndGet();
     }
@@ -74,12 +74,12 @@ public final class FakeDecoder implements TokenDecoder {
 
     @Override
     public int batchTokens() {
-        return spec.batchTokens();
+        return spec.compute().batchTokens();
     }
 
     @Override
     public int ubatchTokens() {
-        return spec.ubatchTokens();
+        return spec.compute().ubatchTokens();
     }
 
     @Override
@@ -107,8 +107,8 @@ public final class FakeDecoder implements TokenDecoder {
     public int add(int token, int position, int sequence, boolean wantLogits) {
         checkUsable();
         behaviour.check(!decoded, "a token was added to a batch that has run");
-        behaviour.check(rows < spec.batchTokens(), "a batch holds more than batchTokens");
-        behaviour.check(!spec.embedding() || rows < spec.ubatchTokens(), "an encoder's batch holds more than ubatchTokens");
+        behaviour.check(rows < spec.compute().batchTokens(), "a batch holds more than batchTokens");
+        behaviour.check(!spec.embedding() || rows < spec.compute().ubatchTokens(), "an encoder's batch holds more than ubatchTokens");
         behaviour.check(token >= 0 && token < FakeVocabulary.SIZE, "a token is not in the vocabulary");
         behaviour.check(sequence >= 0 && sequence < spec.slots(), "a sequence is out of range");
         behaviour.check(position == length[sequence] + pending[sequence], "positions of a sequence have a gap or an overlap");

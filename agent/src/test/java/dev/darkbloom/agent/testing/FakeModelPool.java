@@ -10,6 +10,8 @@ import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.ModelState;
 import dev.darkbloom.agent.engine.ModelStatus;
 import dev.darkbloom.agent.llama.ChatTemplate;
+import dev.darkbloom.agent.llama.ComputeSettings;
+import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
@@ -108,7 +110,8 @@ public final class FakeModelPool implements ModelPool {
 
         @Override
         public ModelSpec spec() {
-            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, 2, 0, id.equals("embed"), "", 512, 512, false, ModelSpec.FlashAttention.AUTO);
+            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, KvLayout.STREAMS, 8L * CONTEXT, 0, id.equals("embed"), "",
+                    ComputeSettings.safe(2, 512, 512));
         }
 
         @Override

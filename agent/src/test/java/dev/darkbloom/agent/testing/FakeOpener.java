@@ -42,7 +42,7 @@ public final class FakeOpener implements ModelOpener {
 
     @Override
     public MemoryNeed need(ModelSpec spec) {
-        return new MemoryNeed(WEIGHT_BYTES, spec.contextTokens(), spec.slots());
+        return new MemoryNeed(WEIGHT_BYTES, spec.kvTokens(), spec.slots());
     }
 
     @Override

@@ -1,6 +1,8 @@
 package dev.darkbloom.agent.testing;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.llama.ComputeSettings;
+import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.TokenDecoder;
@@ -31,7 +33,8 @@ public final class LoadInChild {
 
     private static String load(Path file) {
         boolean embedding = isPooled(file);
-        var spec = new ModelSpec("mutant", List.of(file), 256, 2, 1, 0, embedding, "", 128, 128, false, ModelSpec.FlashAttention.OFF);
+        var spec = new ModelSpec("mutant", List.of(file), 256, 2, KvLayout.STREAMS, 512, 0, embedding, "",
+                ComputeSettings.safe(1, 128, 128).withFlashAttention(ComputeSettings.FlashAttention.OFF));
         try (var model = LoadedModels.load(spec); var decoder = model.openDecoder()) {
             decoder.clearBatch();
             int row = -1;

@@ -1,9 +1,10 @@
 package dev.darkbloom.agent.testing;
 
+import dev.darkbloom.agent.llama.ComputeSettings.FlashAttention;
+import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.LlamaBackend;
 import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.ModelSpec;
-import dev.darkbloom.agent.llama.ModelSpec.FlashAttention;
 import dev.darkbloom.agent.llama.NativeLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,7 +30,7 @@ public final class LoadedModels {
 
     /** Returns a specification with small, fixed settings: two threads, flash attention off, one stream per sequence. */
     public static ModelSpec spec(String id, Path file, int contextTokens, int slots) {
-        return new ModelSpec(id, List.of(file), contextTokens, slots, 2, 0, false, "", 512, 512, false, FlashAttention.OFF);
+        return ModelSpec.ofText(id, file, contextTokens, slots, ComputeSettings.safe(1, 512, 512).withFlashAttention(FlashAttention.OFF));
     }
 
     public static ModelRuntime load(ModelSpec spec) {

@@ -23,10 +23,10 @@ public class llama_h extends llama_h$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int DBS_ABI_VERSION = (int)1L;
+    private static final int DBS_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define DBS_ABI_VERSION 1
+     * #define DBS_ABI_VERSION 2
      * }
      */
     public static int DBS_ABI_VERSION() {
@@ -5769,6 +5769,128 @@ public class llama_h extends llama_h$shared {
                 traceDowncall("dbs_context_new", model, params, out);
             }
             return (int)mh$.invokeExact(model, params, out);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class dbs_pool_attach {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            llama_h.C_INT,
+            llama_h.C_POINTER,
+            llama_h.C_INT,
+            llama_h.C_INT,
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dbs_pool_attach");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t dbs_pool_attach(struct llama_context *ctx, int32_t n_threads, int32_t poll, dbs_pool **out)
+     * }
+     */
+    public static FunctionDescriptor dbs_pool_attach$descriptor() {
+        return dbs_pool_attach.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t dbs_pool_attach(struct llama_context *ctx, int32_t n_threads, int32_t poll, dbs_pool **out)
+     * }
+     */
+    public static MethodHandle dbs_pool_attach$handle() {
+        return dbs_pool_attach.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t dbs_pool_attach(struct llama_context *ctx, int32_t n_threads, int32_t poll, dbs_pool **out)
+     * }
+     */
+    public static MemorySegment dbs_pool_attach$address() {
+        return dbs_pool_attach.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t dbs_pool_attach(struct llama_context *ctx, int32_t n_threads, int32_t poll, dbs_pool **out)
+     * }
+     */
+    public static int dbs_pool_attach(MemorySegment ctx, int n_threads, int poll, MemorySegment out) {
+        var mh$ = dbs_pool_attach.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dbs_pool_attach", ctx, n_threads, poll, out);
+            }
+            return (int)mh$.invokeExact(ctx, n_threads, poll, out);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class dbs_pool_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dbs_pool_free");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void dbs_pool_free(dbs_pool *pool)
+     * }
+     */
+    public static FunctionDescriptor dbs_pool_free$descriptor() {
+        return dbs_pool_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void dbs_pool_free(dbs_pool *pool)
+     * }
+     */
+    public static MethodHandle dbs_pool_free$handle() {
+        return dbs_pool_free.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void dbs_pool_free(dbs_pool *pool)
+     * }
+     */
+    public static MemorySegment dbs_pool_free$address() {
+        return dbs_pool_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void dbs_pool_free(dbs_pool *pool)
+     * }
+     */
+    public static void dbs_pool_free(MemorySegment pool) {
+        var mh$ = dbs_pool_free.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dbs_pool_free", pool);
+            }
+            mh$.invokeExact(pool);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
