@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "chat-auto-parser.h"
 #include "json-schema-to-grammar.h"
 #include "reasoning-budget.h"
 
@@ -202,6 +203,73 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
     return DBS_OK;
 }
 
+/**
+ * Whether upstream has no reader of its own for this template and analyses it instead. The answer's format is then the same whatever the
+ * messages say, while a special reader may look at them.
+ */
+bool is_analysed(const std::string & source) {
+    try {
+        const common_chat_template    text(source, "", "");
+        autoparser::generation_params params;
+        params.messages = common_json::parse_no_throw(R"([{"role": "user", "content": "x"}])");
+        return !common_chat_try_specialized_template(text, source, params).has_value();
+    } catch (...) {
+        return false;
+    }
+}
+
+/** Whether a request says nothing that shapes its answer's format but the switches in request_format. */
+bool has_common_format(const common_chat_templates_inputs & in) {
+    if (!in.tools.empty() || !in.json_schema.empty() || !in.grammar.empty() || in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE) {
+        return false;
+    }
+    return std::all_of(in.chat_template_kwargs.begin(), in.chat_template_kwargs.end(), [](const auto & entry) {
+        return entry.first == "enable_thinking" || entry.first == "datetime" || entry.first == "date_string";
+    });
+}
+
+bool is_of(const request_format & format, const common_chat_templates_inputs & in) {
+    return format.enable_thinking == in.enable_thinking && format.parallel_tool_calls == in.parallel_tool_calls &&
+           format.add_generation_prompt == in.add_generation_prompt && format.tool_choice == in.tool_choice &&
+           format.reasoning == in.reasoning_format;
+}
+
+/** Renders the prompt alone: upstream's analysis of a template costs some milliseconds each time, many times what rendering costs. */
+common_chat_params rendered(const common_chat_templates & templates, const common_chat_templates_inputs & in) {
+    common_chat_templates_inputs plain = in;
+    plain.force_pure_content           = true;
+    return common_chat_templates_apply(&templates, plain);
+}
+
+/** As common_chat_templates_apply, with what does not depend on the messages found once. */
+common_chat_params apply(dbs_templates & templates, const common_chat_templates_inputs & in) {
+    if (!templates.is_analysed || !has_common_format(in)) {
+        return common_chat_templates_apply(templates.templates.get(), in);
+    }
+    const auto known = std::find_if(templates.formats.begin(), templates.formats.end(), [&](const request_format & format) { return is_of(format, in); });
+    if (known != templates.formats.end()) {
+        common_chat_params text = rendered(*templates.templates, in);
+        if (text.generation_prompt == known->params.generation_prompt) { // the parser begins with it
+            common_chat_params found = known->params;
+            found.prompt             = std::move(text.prompt);
+            return found;
+        }
+    }
+    common_chat_params found = common_chat_templates_apply(templates.templates.get(), in);
+    if (known == templates.formats.end()) {
+        request_format format;
+        format.enable_thinking       = in.enable_thinking;
+        format.parallel_tool_calls   = in.parallel_tool_calls;
+        format.add_generation_prompt = in.add_generation_prompt;
+        format.tool_choice           = in.tool_choice;
+        format.reasoning             = in.reasoning_format;
+        format.params                = found;
+        format.params.prompt.clear();
+        templates.formats.push_back(std::move(format));
+    }
+    return found;
+}
+
 /** A word that triggers a lazy grammar is a regular expression there. */
 std::string escaped(const std::string & word) {
     std::string pattern;
@@ -379,6 +447,7 @@ int32_t dbs_templates_new(const struct llama_model * model, const char * source,
         templates->source            = common_chat_templates_source(templates->templates.get());
         templates->explicit_template = common_chat_templates_was_explicit(templates->templates.get());
         templates->reads_thinking    = templates->source.find("enable_thinking") != std::string::npos;
+        templates->is_analysed       = is_analysed(templates->source);
         if (templates->reads_thinking) {
             find_thinking_default(*templates, model);
         }
@@ -444,10 +513,11 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         }
         auto chat = std::make_unique<dbs_chat>();
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
-            chat->params = common_chat_templates_apply(templates->templates.get(), in);
+            chat->params = apply(*templates, in);
             if (templates->unset != nullptr && inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0) {
                 // Parser and grammar allow for a thought; the prompt neither opens one nor rules it out.
-                common_chat_params unset       = common_chat_templates_apply(templates->unset.get(), in);
+                common_chat_params unset       = templates->is_analysed && has_common_format(in) ? rendered(*templates->unset, in)
+                                                                                                : common_chat_templates_apply(templates->unset.get(), in);
                 chat->params.prompt            = std::move(unset.prompt);
                 chat->params.generation_prompt = std::move(unset.generation_prompt);
             }

@@ -23,7 +23,7 @@ struct CallProgress {
 };
 
 // Text with what formats mark their parts with: a parser that returns it as it is has nothing to find.
-constexpr const char * plain_probe = "\n <think>a</think> [x] {\"name\": 1}\n<tool_call>b</tool_call> ```json\n<|c|> d\n";
+constexpr const char * plain_text = "\n <think>a</think> [x] {\"name\": 1}\n<tool_call>b</tool_call> ```json\n<|c|> d\n";
 
 std::string new_call_id() {
     static constexpr char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -48,6 +48,8 @@ struct dbs_parser {
     bool                      trims_newlines = false; // a thought came before: newlines that lead the content belong to its end
     bool                      is_raw         = false; // from here on everything is content
     bool                      is_finished    = false;
+    std::string               probe;                  // text with whatever could end content in this format
+    size_t                    next_probe     = 0;     // bytes of `raw` from which it is worth asking again whether content can still end
     int                       depth          = 0;     // brackets that are open, those in strings and prose counted too
 
     std::string     raw;     // all that was fed
@@ -175,6 +177,29 @@ struct dbs_parser {
         }
     }
 
+    /**
+     * Whether all that can follow is content: then nothing has to be read again for it. It is, when the format's marks behind the text so far
+     * come out as they are, and all of the text so far has been handed out.
+     */
+    bool goes_on_as_content() {
+        if (handed != raw.size() || content_bytes != message.content.size() || !message.tool_calls.empty()) {
+            return false;
+        }
+        for (const bool is_partial : { true, false }) {
+            try {
+                const common_chat_msg found = common_chat_parse(raw + probe, is_partial, syntax);
+                if (found.content != message.content + probe || found.reasoning_content != message.reasoning_content || !found.tool_calls.empty()) {
+                    return false;
+                }
+            } catch (const std::bad_alloc &) {
+                throw;
+            } catch (...) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     bool nests_too_deep(const char * text, size_t size) {
         for (size_t i = 0; i < size && depth <= max_depth; i++) {
             if (text[i] == '[' || text[i] == '{') {
@@ -200,7 +225,10 @@ struct dbs_parser {
             return is_final ? DBS_NO_PARSE : DBS_OK;
         }
         if (!is_final) {
-            read(true, false);
+            if (read(true, false) && content_begun && !is_raw && raw.size() >= next_probe) {
+                is_raw     = goes_on_as_content();
+                next_probe = 2 * raw.size();
+            }
             return DBS_OK;
         }
         if (read(false, true)) {
@@ -214,14 +242,33 @@ struct dbs_parser {
 
 namespace {
 
+/** Text in which every mark stands that this format could end content with. */
+std::string probe_of(const common_chat_params & params) {
+    std::string probe = plain_text;
+    for (const std::string & token : params.preserved_tokens) {
+        probe += token + " a\n";
+    }
+    for (const common_grammar_trigger & trigger : params.grammar_triggers) {
+        probe += trigger.value + " b\n";
+    }
+    probe += params.thinking_start_tag + " c\n";
+    for (const std::string & tag : params.thinking_end_tags) {
+        probe += tag + " d\n";
+    }
+    for (const std::string & stop : params.additional_stops) {
+        probe += stop + " e\n";
+    }
+    return probe;
+}
+
 // Formats whose answer is its own content: no tools, no thought to split off.
-bool is_plain(const dbs_chat & chat, const common_chat_parser_params & syntax) {
+bool is_plain(const dbs_chat & chat, const common_chat_parser_params & syntax, const std::string & probe) {
     if (chat.continues || (chat.params.supports_thinking && chat.reasoning != COMMON_REASONING_FORMAT_NONE)) {
         return false;
     }
     try {
-        const common_chat_msg found = common_chat_parse(plain_probe, false, syntax);
-        return found.content == plain_probe && found.reasoning_content.empty() && found.tool_calls.empty();
+        const common_chat_msg found = common_chat_parse(probe, false, syntax);
+        return found.content == probe && found.reasoning_content.empty() && found.tool_calls.empty();
     } catch (...) {
         return false;
     }
@@ -260,7 +307,8 @@ int32_t dbs_parser_new(const dbs_chat * chat, int32_t parse_tool_calls, dbs_pars
         parser->syntax.is_continuation  = chat->continues;
         parser->parses_calls            = parse_tool_calls == 1;
         parser->trims_newlines          = chat->params.supports_thinking && chat->reasoning != COMMON_REASONING_FORMAT_NONE;
-        parser->is_raw                  = is_plain(*chat, parser->syntax);
+        parser->probe                   = probe_of(chat->params);
+        parser->is_raw                  = is_plain(*chat, parser->syntax, parser->probe);
         if (chat->continues || (chat->reasoning == COMMON_REASONING_FORMAT_NONE && prompt_closes_a_thought(chat->params))) {
             // What the prompt already holds of this message is not the answer: a caller's own beginning, or the empty thought that
             // upstream would hand out as content where thoughts are not split off.

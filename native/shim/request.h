@@ -9,6 +9,16 @@
 
 #include "darkbloom_shim.h"
 
+/** What every request of one kind gets from a template beside its prompt: the answer's format and its parser. Holds no content. */
+struct request_format {
+    bool                    enable_thinking       = false;
+    bool                    parallel_tool_calls   = false;
+    bool                    add_generation_prompt = false;
+    common_chat_tool_choice tool_choice           = COMMON_CHAT_TOOL_CHOICE_AUTO;
+    common_reasoning_format reasoning             = COMMON_REASONING_FORMAT_NONE;
+    common_chat_params      params; // without a prompt
+};
+
 struct dbs_templates {
     common_chat_templates_ptr templates;
     common_chat_templates_ptr unset; // the same with enable_thinking undefined; NULL unless that differs from both its values
@@ -17,6 +27,9 @@ struct dbs_templates {
     bool                      explicit_template = false;
     bool                      reads_thinking    = false; // the text names enable_thinking
     bool                      thinks_by_default = true;  // the value that does what the template does where nobody sets one
+    bool                      is_analysed       = false; // its formats are found by upstream's analysis, of which messages are no part
+
+    std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
 };
 
 struct dbs_chat {
