@@ -8,6 +8,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -54,7 +55,7 @@ public final class ApiServer implements AutoCloseable {
         loop = new MultiThreadIoEventLoopGroup(1, ApiServer::ioThread, NioIoHandler.newFactory());
         connections = new DefaultChannelGroup(loop.next());
         try {
-            listener = bind(new InetSocketAddress(address, settings.port()), new ConnectionSetup(parts, connections));
+            listener = bind(new InetSocketAddress(address, settings.port()), new ConnectionSetup(parts, connections), parts.limits().unsentBytes());
         } catch (Throwable t) {
             loop.shutdownGracefully(0, LOOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
             throw t;
@@ -129,7 +130,7 @@ public final class ApiServer implements AutoCloseable {
         log.info("local endpoint closed");
     }
 
-    private Channel bind(InetSocketAddress address, ConnectionSetup setup) {
+    private Channel bind(InetSocketAddress address, ConnectionSetup setup, int unsentBytes) {
         ChannelFuture binding = new ServerBootstrap()
                 .group(loop)
                 .channel(NioServerSocketChannel.class)
@@ -137,6 +138,8 @@ public final class ApiServer implements AutoCloseable {
                 .childOption(ChannelOption.ALLOCATOR, ZeroingAllocator.INSTANCE)
                 // An event is a small write that must not wait for the next one.
                 .childOption(ChannelOption.TCP_NODELAY, true)
+                // A channel that has become writable again is how an answer learns that it may go on; see Outbox.
+                .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(unsentBytes / 2, unsentBytes))
                 .childHandler(setup)
                 .bind(address);
         if (!binding.awaitUninterruptibly(BIND_LIMIT.toMillis())) {

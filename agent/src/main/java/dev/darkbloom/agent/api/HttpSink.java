@@ -5,8 +5,10 @@ import dev.darkbloom.agent.chat.ResponseSink;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.concurrent.Executor;
 
-/** The answer to one HTTP request: a document, or server-sent events (WHATWG HTML, 9.2). Used by the request's thread only. */
+/** The answer to one HTTP request: a document, or server-sent events (WHATWG HTML, 9.2). Used by the request's thread, or by the event loop while an answer is carried there. */
 final class HttpSink implements ResponseSink {
     private static final MemorySegment NOTHING = MemorySegment.NULL;
     private static final MemorySegment EVENT_END = bytes("\n\n");
@@ -76,6 +78,21 @@ final class HttpSink implements ResponseSink {
     public void abortStream() {
         enter(Phase.STREAMING, Phase.ENDED);
         outbox.end();
+    }
+
+    @Override
+    public Optional<Executor> loop() {
+        return Optional.of(outbox.loop());
+    }
+
+    @Override
+    public boolean hasRoom() {
+        return outbox.hasRoom();
+    }
+
+    @Override
+    public void onRoom(Runnable action) {
+        outbox.onRoom(action);
     }
 
     @Override

@@ -2,49 +2,61 @@ package dev.darkbloom.agent.api;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
-import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpResponseEncoder;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 
 /**
- * Carries one answer from the request's thread to the connection.
+ * Carries one answer to the connection, from the request's thread or from the event loop itself.
  *
  * <p>Bytes are collected in a direct buffer; the event loop takes what has come together, writes it as one chunk and flushes once. So a
  * busy loop sends fewer, larger pieces by itself, and an idle one sends each event at once. This is the only place that flushes a stream.
+ * Chunks are framed here and go past Netty's encoder, which would make five objects of each.
  *
- * <p>The request's thread waits in {@link #append} while more than the limit has been accepted and not yet written to the socket. It
- * waits without a deadline of its own: {@link ConnectionClock} closes a connection whose reader takes nothing, and that ends the wait.
+ * <p>Any other thread waits in {@link #append} while more than the limit has been accepted and not yet written to the socket; the event loop
+ * asks {@link #hasRoom} instead. The wait has no deadline of its own: {@link ConnectionClock} closes a connection whose reader takes nothing,
+ * and that ends the wait.
  */
 final class Outbox {
-    private static final int FIRST_BYTES = 512;
-
     private final Channel channel;
     private final Presence presence;
     private final int unsentLimit;
     private final Consumer<HttpResponse> finished;
+    private final ChannelHandlerContext encoder;
+    private final Runnable send = this::send; // once: sending allocates nothing
 
     /** Guards what follows it. The event loop takes it for a few assignments only; nobody sleeps holding it. */
     private final ReentrantLock lock = new ReentrantLock();
 
     private final Condition room = lock.newCondition();
     private HttpResponse head;
-    private ByteBuf filling;
+    private OutboxBuffer filling;
+    private OutboxBuffer spare;
     private boolean ended;
     private boolean scheduled;
-    private long unsent;
+    /** Bytes in the socket's queue when it was last looked at. */
+    private long queued;
+    private boolean lackedRoom;
+    private Runnable roomAction = () -> { };
 
-    /** Event loop only: the head that was written. */
+    /** Event loop only: the head that was written, and whether its body comes in chunks. */
     private HttpResponse written;
+    private boolean chunked;
 
     /**
-     * @param channel where answers go; borrowed
+     * Event loop.
+     *
+     * @param channel where answers go, through a {@link HttpResponseEncoder}; borrowed
      * @param presence the client; when it leaves, waiting ends
      * @param unsentLimit bytes accepted and not yet written, beyond which {@link #append} waits
      * @param finished told the head, on the event loop, when the last byte has been written; a connection that cannot be written to is
@@ -55,7 +67,13 @@ final class Outbox {
         this.presence = presence;
         this.unsentLimit = unsentLimit;
         this.finished = finished;
+        this.encoder = channel.pipeline().context(HttpResponseEncoder.class);
         presence.onGone(this::abandon);
+    }
+
+    /** Returns the thread that writes. */
+    Executor loop() {
+        return channel.eventLoop();
     }
 
     /** Begins the answer. */
@@ -70,28 +88,55 @@ final class Outbox {
     }
 
     /**
-     * Adds the bytes of {@code first} and {@code second}, waiting for room first.
+     * Adds the bytes of {@code first} and {@code second}, waiting for room first unless this is the event loop.
      *
      * @throws AgentException {@code CANCELLED} when the client is gone or the thread is interrupted
      */
     void append(MemorySegment first, MemorySegment second) {
+        boolean mayWait = !channel.eventLoop().inEventLoop();
         lock.lock();
         try {
-            while (unsent > unsentLimit && !presence.isGone()) {
+            while (mayWait && unsent() > unsentLimit && !presence.isGone()) {
+                lackedRoom = true;
                 room.await();
             }
             requirePresence();
-            int bytes = Math.toIntExact(first.byteSize() + second.byteSize());
             if (filling == null) {
-                filling = channel.alloc().directBuffer(Math.max(bytes, FIRST_BYTES));
+                filling = spare != null ? spare : new OutboxBuffer(channel.alloc());
+                spare = null;
             }
-            copy(first);
-            copy(second);
-            unsent += bytes;
+            filling.append(first);
+            filling.append(second);
             schedule();
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
             throw gone();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long unsent() {
+        return queued + (filling == null ? 0 : filling.size());
+    }
+
+    /** Returns whether less than the limit waits to be written. */
+    boolean hasRoom() {
+        lock.lock();
+        try {
+            boolean has = unsent() <= unsentLimit;
+            lackedRoom |= !has;
+            return has;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Has {@code action} run on the event loop whenever there is room after {@link #hasRoom} or a wait has found none. */
+    void onRoom(Runnable action) {
+        lock.lock();
+        try {
+            roomAction = action;
         } finally {
             lock.unlock();
         }
@@ -106,14 +151,6 @@ final class Outbox {
         } finally {
             lock.unlock();
         }
-    }
-
-    private void copy(MemorySegment source) {
-        int bytes = (int) source.byteSize();
-        filling.ensureWritable(bytes);
-        int at = filling.writerIndex();
-        MemorySegment.ofBuffer(filling.internalNioBuffer(at, bytes)).copyFrom(source);
-        filling.writerIndex(at + bytes);
     }
 
     private void requirePresence() {
@@ -132,7 +169,7 @@ final class Outbox {
             return;
         }
         try {
-            channel.eventLoop().execute(this::send);
+            channel.eventLoop().execute(send);
             scheduled = true;
         } catch (RejectedExecutionException _) {
             // The server has closed; the connection went with it.
@@ -143,7 +180,7 @@ final class Outbox {
     /** Event loop. */
     private void send() {
         HttpResponse response;
-        ByteBuf bytes;
+        OutboxBuffer bytes;
         boolean last;
         lock.lock();
         try {
@@ -158,11 +195,11 @@ final class Outbox {
         }
         if (response != null) {
             written = response;
+            chunked = HttpUtil.isTransferEncodingChunked(response);
             channel.write(response);
         }
         if (bytes != null) {
-            int count = bytes.readableBytes();
-            channel.write(new DefaultHttpContent(bytes)).addListener(_ -> sent(count));
+            encoder.write(bytes.toWrite(chunked), encoder.voidPromise());
         }
         if (last) {
             channel.write(LastHttpContent.EMPTY_LAST_CONTENT).addListener(outcome -> {
@@ -174,15 +211,70 @@ final class Outbox {
             });
         }
         channel.flush();
+        afterFlush(bytes, last);
     }
 
-    private void sent(int bytes) {
+    private void afterFlush(OutboxBuffer bytes, boolean last) {
+        if (bytes != null) {
+            keep(bytes, last);
+        } else if (last) {
+            dropSpare();
+        }
+        lookAtQueue();
+    }
+
+    /** Keeps a buffer for the next bytes, unless some of it still waits for the socket. */
+    private void keep(OutboxBuffer bytes, boolean last) {
+        OutboxBuffer dropped = bytes;
         lock.lock();
         try {
-            unsent -= bytes;
-            room.signal();
+            if (!last && bytes.isWritten() && spare == null && !presence.isGone()) {
+                bytes.clear();
+                spare = bytes;
+                dropped = null;
+            }
         } finally {
             lock.unlock();
+        }
+        if (dropped != null) {
+            dropped.release();
+        }
+        if (last) {
+            dropSpare();
+        }
+    }
+
+    private void dropSpare() {
+        OutboxBuffer dropped;
+        lock.lock();
+        try {
+            dropped = spare;
+            spare = null;
+        } finally {
+            lock.unlock();
+        }
+        if (dropped != null) {
+            dropped.release();
+        }
+    }
+
+    /** Event loop: takes note of what the socket has taken; called after a write and when the channel has become writable again. */
+    void lookAtQueue() {
+        ChannelOutboundBuffer buffer = channel.unsafe().outboundBuffer();
+        boolean tell = false;
+        lock.lock();
+        try {
+            queued = buffer == null ? 0 : buffer.totalPendingWriteBytes();
+            if (lackedRoom && unsent() <= unsentLimit) {
+                lackedRoom = false;
+                tell = true;
+                room.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (tell) {
+            roomAction.run();
         }
     }
 
@@ -198,5 +290,6 @@ final class Outbox {
         } finally {
             lock.unlock();
         }
+        dropSpare();
     }
 }

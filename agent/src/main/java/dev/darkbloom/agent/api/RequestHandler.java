@@ -49,6 +49,9 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
     /** Answers it once its body has come and been dropped; null unless {@code DISCARDING}. */
     private Consumer<Exchange> answer;
 
+    /** Where the current answer goes; null until the first one. */
+    private Outbox outbox;
+
     private long discardedBytes;
 
     private enum State {
@@ -178,7 +181,7 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
     /** Has the request's thread answer. Takes {@code body}, which may be null. */
     private void run(Exchange exchange, BodyIntake body, Consumer<HttpSink> work) {
         answering(exchange);
-        var outbox = new Outbox(context.channel(), exchange.presence(), parts.limits().unsentBytes(), this::finished);
+        outbox = new Outbox(context.channel(), exchange.presence(), parts.limits().unsentBytes(), this::finished);
         parts.threads().start(exchange, new HttpSink(exchange, parts.heads(), outbox), body, work);
     }
 
@@ -270,6 +273,14 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
             }
         }
         ctx.fireUserEventTriggered(event);
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (outbox != null) {
+            outbox.lookAtQueue();
+        }
+        ctx.fireChannelWritabilityChanged();
     }
 
     @Override

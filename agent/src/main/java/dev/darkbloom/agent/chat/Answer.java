@@ -9,13 +9,14 @@ import dev.darkbloom.agent.engine.NanoClock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The choices of one request, carried from the engine to a shape and a sink until all have ended.
  *
- * <p>Belongs to the request's thread, but for {@link #cancel}. {@link #close} returns only when the engine has let go of the request's
+ * <p>Belongs to the request's thread, but for {@link #cancel} and while an {@link AnswerPump} carries it. {@link #close} returns only when the engine has let go of the request's
  * memory.
  */
 final class Answer implements AutoCloseable {
@@ -33,7 +34,7 @@ final class Answer implements AutoCloseable {
     private final List<Choice> choices = new ArrayList<>();
     private final Closer closer = new Closer();
     private boolean begun;
-    private long lastSent;
+    private volatile long lastSent;
 
     /**
      * Borrows everything.
@@ -74,6 +75,30 @@ final class Answer implements AutoCloseable {
     void run() throws InterruptedException {
         sink.onGone(this::cancel);
         lastSent = nanoClock.nanoTime();
+        Optional<Executor> loop = sink.loop().filter(_ -> sink.eventGapNanos() == 0);
+        if (loop.isPresent()) {
+            new AnswerPump(this, loop.get(), nanoClock).run();
+            return;
+        }
+        while (!advance()) {
+            await();
+        }
+    }
+
+    /** Has {@code action} run by the engine's thread when there is something to {@link #advance} with, and by the sink when it has room. */
+    void onNews(Runnable action) {
+        sink.onRoom(action);
+        for (Choice choice : choices) {
+            choice.generation().onNews(action);
+        }
+    }
+
+    /**
+     * Hands on what there is, as long as the sink takes it; returns whether the answer is complete. Never waits for the engine.
+     *
+     * @throws AgentException as {@link #run}
+     */
+    boolean advance() {
         try {
             if (!shape.isStream()) {
                 begin();
@@ -82,8 +107,8 @@ final class Answer implements AutoCloseable {
                 if (sink.isGone()) {
                     throw new AgentException(ErrorCode.CANCELLED, "the other side is gone");
                 }
-                if (!pass()) {
-                    await();
+                if (!sink.hasRoom() || !pass()) {
+                    return false;
                 }
             }
             Usage total = usage();
@@ -93,6 +118,32 @@ final class Answer implements AutoCloseable {
             fail(e, e);
         } catch (RuntimeException | Error e) {
             fail(new AgentException(ErrorCode.GENERATION_FAILED, "generation failed: " + e.getClass().getSimpleName(), e), e);
+        }
+        return true;
+    }
+
+    /** Says to the engine that tokens were taken out of the rings. */
+    void taken() {
+        for (int i = 0; i < choices.size(); i++) {
+            if (!choices.get(i).isFinished()) {
+                choices.get(i).generation().taken();
+                return; // one loop serves them all
+            }
+        }
+    }
+
+    /** Returns the time at which silence will have lasted too long; {@link Long#MAX_VALUE} for never. Any thread. */
+    long pingAtNanos() {
+        return shape.isStream() && pingNanos != Long.MAX_VALUE ? lastSent + pingNanos : Long.MAX_VALUE;
+    }
+
+    /** Sends a comment if it is time. */
+    void pingIfSilent() {
+        long at = pingAtNanos();
+        if (at != Long.MAX_VALUE && nanoClock.nanoTime() - at >= 0 && sink.hasRoom()) {
+            begin();
+            sink.ping();
+            lastSent = nanoClock.nanoTime();
         }
     }
 
@@ -171,12 +222,10 @@ final class Answer implements AutoCloseable {
             return;
         }
         long longest = unfinished > 1 ? SHARED_WAIT_NANOS : LONGEST_WAIT_NANOS;
-        boolean pings = shape.isStream() && pingNanos != Long.MAX_VALUE;
-        long untilPing = pings ? lastSent + pingNanos - nanoClock.nanoTime() : Long.MAX_VALUE;
+        long pingAt = pingAtNanos();
+        long untilPing = pingAt == Long.MAX_VALUE ? Long.MAX_VALUE : pingAt - nanoClock.nanoTime();
         if (untilPing <= 0) {
-            begin();
-            sink.ping();
-            lastSent = nanoClock.nanoTime();
+            pingIfSilent();
             return;
         }
         waited.generation().await(Math.min(longest, untilPing));

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -8,11 +9,12 @@ import java.util.Optional;
 /** A streamed chat completion: {@code chat.completion.chunk} events of OpenAI's API. */
 final class ChatChunks implements AnswerShape {
     private final ChunkEvents events;
-    private final LogprobJson logprobs = new LogprobJson();
+    private final LogprobJson logprobs;
 
-    /** Borrows {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
-    ChatChunks(ResponseHead answer, ResponseSink sink, boolean includeUsage) {
-        events = new ChunkEvents(answer, "chat.completion.chunk", sink, includeUsage);
+    /** Borrows {@code memory} and {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
+    ChatChunks(ContentArena memory, ResponseHead answer, ResponseSink sink, boolean includeUsage) {
+        logprobs = new LogprobJson(memory);
+        events = new ChunkEvents(memory, answer, "chat.completion.chunk", sink, includeUsage);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -11,11 +12,14 @@ import java.util.Optional;
 final class ChatDocument implements AnswerShape {
     private final ResponseHead head;
     private final ResponseSink sink;
-    private final LogprobJson logprobs = new LogprobJson();
+    private final ContentArena memory;
+    private final LogprobJson logprobs;
     private final List<Message> messages = new ArrayList<>();
 
-    /** Borrows {@code sink}. */
-    ChatDocument(ResponseHead head, ResponseSink sink) {
+    /** Borrows {@code memory} and {@code sink}. */
+    ChatDocument(ContentArena memory, ResponseHead head, ResponseSink sink) {
+        this.memory = memory;
+        this.logprobs = new LogprobJson(memory);
         this.head = head;
         this.sink = sink;
     }
@@ -28,7 +32,7 @@ final class ChatDocument implements AnswerShape {
     @Override
     public void begin(Iterable<Choice> choices) {
         for (Choice choice : choices) {
-            messages.add(new Message(choice));
+            messages.add(new Message(choice, memory));
         }
     }
 
@@ -93,13 +97,16 @@ final class ChatDocument implements AnswerShape {
     /** One choice's message, already escaped. */
     private static final class Message {
         private final Choice choice;
-        private final SseWriter content = SseWriter.allocate(512);
-        private final SseWriter reasoning = SseWriter.allocate(16);
-        private final SseWriter tools = SseWriter.allocate(16);
+        private final SseWriter content;
+        private final SseWriter reasoning;
+        private final SseWriter tools;
         private int calls;
 
-        private Message(Choice choice) {
+        private Message(Choice choice, ContentArena memory) {
             this.choice = choice;
+            content = memory.writer(512);
+            reasoning = memory.writer(16);
+            tools = memory.writer(16);
         }
 
         private void write(SseWriter json, LogprobJson logprobs) {

@@ -2,6 +2,7 @@ package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 import dev.darkbloom.agent.engine.GenerationRequest;
 import dev.darkbloom.agent.engine.ModelLease;
@@ -36,14 +37,15 @@ final class ChatEndpoint {
                 throw RequestBody.invalid("messages", "the rendered prompt is empty");
             }
             ResponseHead head = context.head("chatcmpl-", model);
+            ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(form.stream()
-                    ? new ChatChunks(head, context.sink(), form.includeUsage())
-                    : new ChatDocument(head, context.sink()));
+                    ? new ChatChunks(memory, head, context.sink(), form.includeUsage())
+                    : new ChatDocument(memory, head, context.sink()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), request.requiresToolCall()));
             for (int i = 0; i < form.choices(); i++) {
-                Choice choice = answer.add(new Choice(i, i == 0, context.ring(form.topLogprobs()), lease.tokenizer().pieces(),
+                Choice choice = answer.add(new Choice(memory, i, i == 0, context.ring(memory, form.topLogprobs()), lease.tokenizer().pieces(),
                         Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
-                        request.stops().matcher(format.stops()), shape));
+                        request.stops().matcher(format.stops(), memory), shape));
                 Grammar grammar = format.compileGrammar();
                 if (grammar == null && request.requiresToolCall()) {
                     throw ChatRequest.unenforceable();

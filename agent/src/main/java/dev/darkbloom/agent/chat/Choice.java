@@ -4,6 +4,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.StopMatcher;
 import dev.darkbloom.agent.content.TokenRing;
 import dev.darkbloom.agent.content.Utf8Assembler;
@@ -37,8 +38,8 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
     private final StopMatcher stops;
     private final AnswerShape shape;
     private final Utf8Assembler assembler = new Utf8Assembler();
-    private final Content characters = Content.confined(256);
-    private final Content released = Content.confined(256);
+    private final Content characters;
+    private final Content released;
     private final Closer closer = new Closer();
 
     private Generation generation; // set once, by submit
@@ -57,11 +58,12 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
     /**
      * Takes {@code ring}, {@code stops} and the parser that it opens, borrows the rest.
      *
+     * @param memory where what it needs lies
      * @param format the chat format, or empty for text that is passed on as it comes
      * @param parseToolCalls whether tool calls are looked for
      * @param topLogprobs -1 for none
      */
-    Choice(int index, boolean firstOfPrompt, TokenRing ring, PieceTable pieces, Optional<ChatFormat> format, boolean parseToolCalls,
+    Choice(ContentArena memory, int index, boolean firstOfPrompt, TokenRing ring, PieceTable pieces, Optional<ChatFormat> format, boolean parseToolCalls,
             int topLogprobs, StopMatcher stops, AnswerShape shape) {
         this.index = index;
         this.firstOfPrompt = firstOfPrompt;
@@ -71,11 +73,13 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         this.format = format;
         this.shape = shape;
         this.stops = stops;
+        this.characters = memory.content(256);
+        this.released = memory.content(256);
         closer.add(ring);
         closer.add(stops);
         closer.add(characters);
         closer.add(released);
-        this.logprobs = topLogprobs < 0 ? Optional.empty() : Optional.of(closer.add(new LogprobBuffer(topLogprobs)));
+        this.logprobs = topLogprobs < 0 ? Optional.empty() : Optional.of(closer.add(new LogprobBuffer(memory, topLogprobs)));
         try {
             this.parser = format.map(chat -> closer.add(chat.openParser(parseToolCalls)));
         } catch (Throwable t) {

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 
 /**
@@ -12,11 +13,13 @@ import dev.darkbloom.agent.content.SseWriter;
 final class ChunkEvents implements AutoCloseable {
     private final ResponseSink sink;
     private final boolean includeUsage;
-    private final SseWriter head = SseWriter.allocate(256);
-    private final SseWriter event = SseWriter.allocate(1024);
+    private final SseWriter head;
+    private final SseWriter event;
 
-    /** Borrows {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
-    ChunkEvents(ResponseHead answer, String object, ResponseSink sink, boolean includeUsage) {
+    /** Borrows {@code memory} and {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
+    ChunkEvents(ContentArena memory, ResponseHead answer, String object, ResponseSink sink, boolean includeUsage) {
+        this.head = memory.writer(256);
+        this.event = memory.writer(1024);
         this.sink = sink;
         this.includeUsage = includeUsage;
         head.beginData();

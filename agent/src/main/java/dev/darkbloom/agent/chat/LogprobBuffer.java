@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.TokenRing;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,13 +18,14 @@ final class LogprobBuffer implements AutoCloseable {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final long HEAD = 16;
 
-    private final Content entries = Content.confined(256);
+    private final Content entries;
     private final int top;
     private final long stride;
     private int visible;
 
-    /** Makes an empty buffer for {@code top} alternatives per token. */
-    LogprobBuffer(int top) {
+    /** Makes an empty buffer in {@code memory} for {@code top} alternatives per token. */
+    LogprobBuffer(ContentArena memory, int top) {
+        this.entries = memory.content(256);
         this.top = top;
         this.stride = HEAD + 8L * top;
     }

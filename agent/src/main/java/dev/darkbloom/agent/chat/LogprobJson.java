@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 import dev.darkbloom.agent.content.Utf8Assembler;
 import dev.darkbloom.agent.llama.Tokenizer.PieceTable;
@@ -12,8 +13,12 @@ final class LogprobJson implements AutoCloseable {
     /** OpenAI's value for a token that cannot happen; JSON has no minus infinity. */
     private static final float IMPOSSIBLE = -9999f;
 
-    private final Content scratch = Content.confined(64);
+    private final Content scratch;
     private final Utf8Assembler assembler = new Utf8Assembler();
+
+    LogprobJson(ContentArena memory) {
+        scratch = memory.content(64);
+    }
 
     /** Writes {@code {"content":[…]}} of the chat API for the visible entries and forgets them. */
     void writeChat(SseWriter json, LogprobBuffer buffer, PieceTable pieces) {

@@ -5,6 +5,7 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.TokenRing;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
@@ -63,9 +64,9 @@ record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSourc
         return lease;
     }
 
-    /** Returns an empty ring for one answer, which takes it; {@code topLogprobs} as in {@link AnswerSettings}. */
-    TokenRing ring(int topLogprobs) {
-        return TokenRing.allocate(settings.ringTokens(), Math.max(0, topLogprobs));
+    /** Returns an empty ring in {@code memory} for one answer, which takes it; {@code topLogprobs} as in {@link AnswerSettings}. */
+    TokenRing ring(ContentArena memory, int topLogprobs) {
+        return memory.ring(settings.ringTokens(), Math.max(0, topLogprobs));
     }
 
     /** Returns the wall clock's time in Unix seconds. */

@@ -1,11 +1,14 @@
 package dev.darkbloom.agent.chat;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.concurrent.Executor;
 
 /**
  * Where an answer goes: a local connection, or a coordinator's sealed chunks.
  *
- * <p>Called by the request's thread only, but for {@link #onGone}. Every method that takes a segment borrows it until it returns; each may
+ * <p>Called by one thread at a time, but for {@link #onGone}: the request's, or the sink's own {@link #loop} while an answer is carried there.
+ * Every method that takes a segment borrows it until it returns; each may
  * block while the other side is slow, within the sink's own limits, and throws {@code AgentException(CANCELLED)} when the other side is
  * gone.
  */
@@ -36,6 +39,22 @@ public interface ResponseSink {
 
     /** Tells what an answer took, once, before {@link #document} or {@link #endStream}; for those who account for it. */
     default void used(Usage usage) {}
+
+    /**
+     * Returns the thread that this sink writes from, where answers can be put into events with no further hop; empty to have that done by the
+     * request's thread. On it no method of the sink waits; {@link #hasRoom} says when to stop.
+     */
+    default Optional<Executor> loop() {
+        return Optional.empty();
+    }
+
+    /** On the loop: returns whether the other side takes more for now. */
+    default boolean hasRoom() {
+        return true;
+    }
+
+    /** Has {@code action} run on the loop whenever there is room again after there was none. */
+    default void onRoom(Runnable action) {}
 
     /**
      * Returns the least time between two events with text, in nanoseconds; what comes in between is merged into one event. 0 sends every

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.content.StopMatcher;
@@ -66,8 +67,8 @@ final class StopStrings implements AutoCloseable {
         }
     }
 
-    /** Returns a matcher for the request's strings and {@code more}, which it copies. */
-    StopMatcher matcher(List<MemorySegment> more) {
+    /** Returns a matcher in {@code answer} for the request's strings and {@code more}, which it copies. */
+    StopMatcher matcher(List<MemorySegment> more, ContentArena answer) {
         List<MemorySegment> all = new ArrayList<>(stops.size() + more.size());
         for (Slice stop : stops) {
             all.add(memory.segment(stop));
@@ -77,7 +78,7 @@ final class StopStrings implements AutoCloseable {
                 all.add(stop);
             }
         }
-        return StopMatcher.of(all);
+        return StopMatcher.of(all, answer);
     }
 
     @Override

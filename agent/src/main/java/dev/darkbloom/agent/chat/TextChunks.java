@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -9,11 +10,12 @@ import java.util.Optional;
 final class TextChunks implements AnswerShape {
     private final ChunkEvents events;
     private final long[] textOffsets; // characters handed out, per choice
-    private final LogprobJson logprobs = new LogprobJson();
+    private final LogprobJson logprobs;
 
-    /** Borrows {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
-    TextChunks(ResponseHead answer, ResponseSink sink, boolean includeUsage, int choices) {
-        events = new ChunkEvents(answer, "text_completion", sink, includeUsage);
+    /** Borrows {@code memory} and {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
+    TextChunks(ContentArena memory, ResponseHead answer, ResponseSink sink, boolean includeUsage, int choices) {
+        logprobs = new LogprobJson(memory);
+        events = new ChunkEvents(memory, answer, "text_completion", sink, includeUsage);
         textOffsets = new long[choices];
     }
 

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.content.SseWriter;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -11,12 +12,15 @@ import java.util.Optional;
 final class TextDocument implements AnswerShape {
     private final ResponseHead head;
     private final ResponseSink sink;
-    private final LogprobJson logprobs = new LogprobJson();
+    private final ContentArena memory;
+    private final LogprobJson logprobs;
     private final List<Choice> choices = new ArrayList<>();
     private final List<SseWriter> texts = new ArrayList<>(); // per choice, escaped
 
-    /** Borrows {@code sink}. */
-    TextDocument(ResponseHead head, ResponseSink sink) {
+    /** Borrows {@code memory} and {@code sink}. */
+    TextDocument(ContentArena memory, ResponseHead head, ResponseSink sink) {
+        this.memory = memory;
+        this.logprobs = new LogprobJson(memory);
         this.head = head;
         this.sink = sink;
     }
@@ -30,7 +34,7 @@ final class TextDocument implements AnswerShape {
     public void begin(Iterable<Choice> all) {
         for (Choice choice : all) {
             choices.add(choice);
-            texts.add(SseWriter.allocate(512));
+            texts.add(memory.writer(512));
         }
     }
 

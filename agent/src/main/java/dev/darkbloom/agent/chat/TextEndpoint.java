@@ -4,6 +4,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.engine.GenerationRequest;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.Grammar;
@@ -39,16 +40,17 @@ final class TextEndpoint {
             TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo));
             int choices = prompts.all().size() * form.choices();
             ResponseHead head = context.head("cmpl-", model);
+            ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(form.stream()
-                    ? new TextChunks(head, context.sink(), form.includeUsage(), choices)
-                    : new TextDocument(head, context.sink()));
+                    ? new TextChunks(memory, head, context.sink(), form.includeUsage(), choices)
+                    : new TextDocument(memory, head, context.sink()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), false));
             for (int i = 0; i < choices; i++) {
                 int prompt = i / form.choices();
                 int number = i % form.choices();
                 PromptTokens tokens = prompts.all().get(prompt);
-                Choice choice = answer.add(new Choice(i, number == 0, context.ring(form.topLogprobs()), tokenizer.pieces(),
-                        Optional.empty(), false, form.topLogprobs(), stops.matcher(List.of()), shape));
+                Choice choice = answer.add(new Choice(memory, i, number == 0, context.ring(memory, form.topLogprobs()), tokenizer.pieces(),
+                        Optional.empty(), false, form.topLogprobs(), stops.matcher(List.of(), memory), shape));
                 if (echo) {
                     choice.echoFirst(prompts.text(prompt));
                 }

@@ -24,7 +24,7 @@ public final class Content implements AutoCloseable {
     private MemorySegment buffer;
     private long length;
 
-    /** For tests, which look at an arena's memory when it closes. */
+    /** Takes an arena at once, and another one in its place whenever it grows. */
     Content(long capacity, Supplier<Arena> arenas) {
         this.arenas = arenas;
         arena = arenas.get();

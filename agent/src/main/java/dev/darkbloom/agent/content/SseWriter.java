@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
  * Writes JSON, as a document or as the {@code data:} line of a server-sent event, into a growing buffer outside the heap.
  *
  * <p>The caller places commas and brackets, as literals of its own; text of others goes through {@link #text} or {@link #escaped}. The
- * buffer is reused by {@link #reset} and zeroed by {@link #close}. Belongs to the thread that made it; allocates nothing once the buffer has
+ * buffer is reused by {@link #reset} and zeroed by {@link #close}. One thread at a time; allocates nothing once the buffer has
  * its size, but for {@link #segment}'s view.
  */
 public final class SseWriter implements AutoCloseable {
@@ -23,13 +23,14 @@ public final class SseWriter implements AutoCloseable {
 
     private final Content out;
 
-    private SseWriter(long capacity) {
-        out = Content.confined(capacity);
+    /** Takes {@code out}. */
+    SseWriter(Content out) {
+        this.out = out;
     }
 
-    /** Returns an empty writer with room for {@code capacity} bytes. */
+    /** Returns an empty writer with room for {@code capacity} bytes, for the calling thread; {@link ContentArena#writer} for any thread. */
     public static SseWriter allocate(long capacity) {
-        return new SseWriter(capacity);
+        return new SseWriter(Content.confined(capacity));
     }
 
     /** Forgets what was written; the bytes stay until overwritten or closed. */

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongFunction;
 
 /**
  * Finds stop strings in a growing answer and holds back the text that may still become one.
@@ -11,7 +12,7 @@ import java.util.List;
  * <p>The stop string that is complete first wins; of several that end at the same byte the longest does. Text is released as soon as no
  * stop string can begin in it. Each stop string has its own failure table (Knuth, Morris and Pratt), so a byte costs a few steps for each
  * string whatever the text; what is held is at most the longest stop string less one byte. Stop strings and held text lie outside the
- * heap. Belongs to the thread that made it; allocates nothing after that.
+ * heap. One thread at a time; allocates nothing after that.
  */
 public final class StopMatcher implements AutoCloseable {
     /** Most stop strings in one request. */
@@ -29,10 +30,10 @@ public final class StopMatcher implements AutoCloseable {
     private final int[] matched;     // bytes of each string that the text's end matches
     private int found = -1;
 
-    private StopMatcher(List<MemorySegment> stops) {
-        strings = Content.confined(64);
-        failures = Content.confined(256);
-        held = Content.confined(64);
+    private StopMatcher(List<MemorySegment> stops, LongFunction<Content> memory) {
+        strings = memory.apply(64);
+        failures = memory.apply(256);
+        held = memory.apply(64);
         starts = new int[stops.size() + 1];
         matched = new int[stops.size()];
         for (int i = 0; i < stops.size(); i++) {
@@ -48,6 +49,15 @@ public final class StopMatcher implements AutoCloseable {
      * @param stops non-empty UTF-8 texts, borrowed; at most {@link #MAX_STRINGS} of at most {@link #MAX_BYTES}
      */
     public static StopMatcher of(List<MemorySegment> stops) {
+        return of(stops, Content::confined);
+    }
+
+    /** As {@link #of(List)}, in {@code memory}, for any thread. */
+    public static StopMatcher of(List<MemorySegment> stops, ContentArena memory) {
+        return of(stops, memory::content);
+    }
+
+    private static StopMatcher of(List<MemorySegment> stops, LongFunction<Content> memory) {
         if (stops.size() > MAX_STRINGS) {
             throw new IllegalArgumentException(stops.size() + " stop strings");
         }
@@ -56,7 +66,7 @@ public final class StopMatcher implements AutoCloseable {
                 throw new IllegalArgumentException("stop string of " + stop.byteSize() + " bytes");
             }
         }
-        return new StopMatcher(stops);
+        return new StopMatcher(stops, memory);
     }
 
     /**

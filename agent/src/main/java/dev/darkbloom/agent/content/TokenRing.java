@@ -44,7 +44,7 @@ public final class TokenRing implements AutoCloseable {
     @SuppressWarnings("unused") // by VarHandle
     private volatile long tail; // entries put
 
-    /** For tests, which look at an arena's memory when it closes. */
+    /** Takes {@code arena}. */
     TokenRing(int capacity, int topLogprobs, Arena arena) {
         this.arena = arena;
         int slots = Integer.highestOneBit(Math.max(2, capacity) - 1) << 1;
@@ -61,10 +61,14 @@ public final class TokenRing implements AutoCloseable {
      * @param topLogprobs pairs kept per entry, 0 to 20
      */
     public static TokenRing allocate(int capacity, int topLogprobs) {
+        check(capacity, topLogprobs);
+        return new TokenRing(capacity, topLogprobs, Arena.ofShared());
+    }
+
+    static void check(int capacity, int topLogprobs) {
         if (capacity < 1 || topLogprobs < 0 || topLogprobs > 20) {
             throw new IllegalArgumentException("ring of " + capacity + " entries with " + topLogprobs + " log-probabilities");
         }
-        return new TokenRing(capacity, topLogprobs, Arena.ofShared());
     }
 
     /** Returns the pairs kept per entry. */

@@ -37,6 +37,8 @@ final class EngineGeneration extends Job implements Generation {
     @SuppressWarnings("unused") // by VarHandle
     private int shown;
 
+    /** Engine's thread: whether a token was produced that nobody was told about. */
+    private boolean fresh;
     /** Request's thread: the prefill that the last {@link #await} told about. */
     private int seenPrefilled;
 
@@ -77,6 +79,16 @@ final class EngineGeneration extends Job implements Generation {
     }
 
     @Override
+    public void onNews(Runnable action) {
+        listen(action);
+    }
+
+    @Override
+    public void taken() {
+        wakeLoop();
+    }
+
+    @Override
     public boolean isFinished() {
         return ending() != null;
     }
@@ -91,8 +103,16 @@ final class EngineGeneration extends Job implements Generation {
         requestCancel();
     }
 
+    /** Engine's thread: returns whether a token was produced since the last call. */
+    boolean takeFresh() {
+        boolean was = fresh;
+        fresh = false;
+        return was;
+    }
+
     /** Engine's thread: notes that a token was produced. */
     void countToken(long nowNanos) {
+        fresh = true;
         if (generatedTokens == 0) {
             firstTokenNanos = nowNanos;
         }

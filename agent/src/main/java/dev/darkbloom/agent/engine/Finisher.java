@@ -43,6 +43,7 @@ final class Finisher {
         counters.countEnd(outcome);
         admission.leave();
         job.publish(outcome);
+        job.tellListener();
         bell.note(job);
         admission.ended();
     }

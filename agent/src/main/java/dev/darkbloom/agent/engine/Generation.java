@@ -21,6 +21,16 @@ public interface Generation {
      */
     boolean await(long nanos) throws InterruptedException;
 
+    /**
+     * Has {@code action} run whenever tokens were put into the ring and when the generation has finished, at once if that is so already. It
+     * runs on the engine's thread, once per step at most, and must neither wait, nor throw, nor allocate. Called once, instead of {@link
+     * #await}, by whoever reads the ring on another thread than that of the request.
+     */
+    void onNews(Runnable action);
+
+    /** Says that tokens were taken out of the ring: a loop that sleeps because its readers are behind goes on. {@link #await} says so, too. */
+    void taken();
+
     /** Returns whether nothing more will come. Tokens may still wait in the ring. */
     boolean isFinished();
 

@@ -29,6 +29,9 @@ abstract sealed class Job permits EngineGeneration, EmbeddingJob {
     private volatile Thread waiter;
     @SuppressWarnings("unused") // by VarHandle
     private volatile boolean onBell;
+    /** What runs on the engine's thread when there is news; null for nothing. */
+    private volatile Runnable listener;
+
     /** The next job on the bell's list; belongs to whoever holds that list. */
     Job nextOnBell;
 
@@ -70,6 +73,29 @@ abstract sealed class Job permits EngineGeneration, EmbeddingJob {
         } finally {
             waiter = null;
         }
+    }
+
+    /** Has {@code action} told of news from now on, and at once when there is some. */
+    final void listen(Runnable action) {
+        listener = action;
+        VarHandle.fullFence(); // the engine's thread writes news before it looks for a listener
+        if (isNews()) {
+            action.run();
+        }
+    }
+
+    /** Engine's thread: tells the listener, if there is one. What it will look at was written before, with a full fence since. */
+    final void tellListener() {
+        Runnable told = listener;
+        if (told != null) {
+            told.run();
+        }
+    }
+
+    /** Wakes a loop that sleeps for want of room in rings; what was taken out of them is visible to it. */
+    final void wakeLoop() {
+        VarHandle.fullFence(); // see Mailbox.sleep
+        mailbox.wakeIfAsleep();
     }
 
     /** Asks the loop to end this job; any thread, any number of times. */

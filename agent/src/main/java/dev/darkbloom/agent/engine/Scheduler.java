@@ -283,7 +283,11 @@ final class Scheduler implements Workload {
         VarHandle.fullFence(); // rings and counts are written before anyone is looked up who waits for them
         for (int i = 0; i < slots.length; i++) {
             if (!slots[i].isIdle()) {
-                bell.note(slots[i].generation());
+                EngineGeneration generation = slots[i].generation();
+                if (generation.takeFresh()) {
+                    generation.tellListener();
+                }
+                bell.note(generation);
             }
         }
     }

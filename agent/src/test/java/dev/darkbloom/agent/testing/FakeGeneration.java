@@ -15,6 +15,7 @@ public final class FakeGeneration implements Generation {
     private int counted;
     private long waitedNanos;
     private Outcome outcome;
+    private Runnable news;
 
     /**
      * What a generation does.
@@ -75,6 +76,23 @@ public final class FakeGeneration implements Generation {
         }
         clock.advanceNanos(1_000_000);
         return request.ring().size() > 0 || outcome != null;
+    }
+
+    /** Plays on at once, and each time something was taken. */
+    @Override
+    public void onNews(Runnable action) {
+        news = action;
+        taken();
+    }
+
+    @Override
+    public void taken() {
+        if (news != null) {
+            goOn();
+            if (isFinished() || request.ring().size() > 0) {
+                news.run();
+            }
+        }
     }
 
     /** Does what an {@link #await} would do, for a thread that waits elsewhere. */
