@@ -34,8 +34,12 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
             int threads,
             int gpuLayers,
             FlashAttention flashAttention,
+            KvLayout kvLayout,
             boolean startupPreload,
             int queueLimit) {}
+
+    /** Values of {@code backend.kv_layout}. */
+    public enum KvLayout { AUTO, STREAMS, UNIFIED }
 
     /** Values of {@code backend.flash_attention}. */
     public enum FlashAttention { AUTO, OFF, ON }
@@ -62,6 +66,7 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
                         values.value(ConfigKey.THREADS),
                         values.value(ConfigKey.GPU_LAYERS),
                         values.value(ConfigKey.FLASH_ATTENTION),
+                        values.value(ConfigKey.KV_LAYOUT),
                         values.value(ConfigKey.STARTUP_PRELOAD),
                         values.value(ConfigKey.QUEUE_LIMIT)),
                 new Local(

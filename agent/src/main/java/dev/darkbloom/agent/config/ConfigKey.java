@@ -39,6 +39,9 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
     public static final ConfigKey<AgentConfig.FlashAttention> FLASH_ATTENTION = new ConfigKey<>(
             "backend.flash_attention", new ValueType.Choice<>(AgentConfig.FlashAttention.class), AgentConfig.FlashAttention.AUTO,
             "Whether attention is computed without storing the score matrix; auto leaves it to llama.cpp.");
+    public static final ConfigKey<AgentConfig.KvLayout> KV_LAYOUT = new ConfigKey<>(
+            "backend.kv_layout", new ValueType.Choice<>(AgentConfig.KvLayout.class), AgentConfig.KvLayout.AUTO,
+            "How slots share the KV cache: streams, a part for each, or unified, one store for all; auto takes streams where they fit.");
     public static final ConfigKey<Boolean> STARTUP_PRELOAD = new ConfigKey<>(
             "backend.startup_preload", new ValueType.Flag(), true,
             "Whether start loads the models before it answers; otherwise the first request loads them.");
@@ -71,7 +74,8 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
 
     private static final List<ConfigKey<?>> ALL = List.of(
             MEMORY_RESERVE,
-            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, STARTUP_PRELOAD, QUEUE_LIMIT,
+            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, KV_LAYOUT, STARTUP_PRELOAD,
+            QUEUE_LIMIT,
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
             LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL);
 

@@ -7,9 +7,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Fills one batch: a row for every slot that decodes, then prompt tokens up to a budget, one prompt after the other in the order of their
- * placing. So streams keep their pace while a long prompt is read, and prompts finish in turn instead of all late. Logits are asked for
- * only where a token will be sampled.
+ * Fills one batch: a row for every slot that decodes, then prompt tokens up to a budget. Half of that budget, where several prompts are
+ * read, goes to the one that has least left; the rest to all in the order of their placing. So streams keep their pace while a long prompt
+ * is read, a short prompt does not wait for a long one before it, and prompts finish in turn instead of all late. Logits are asked for only
+ * where a token will be sampled.
  */
 @Confined("engine-<model>")
 final class BatchPlanner {
@@ -71,15 +72,29 @@ final class BatchPlanner {
     /** Adds up to {@code budget} prompt tokens; they go behind what is in the batch. */
     void planPrefill(int budget) {
         int left = Math.min(budget, decoder.batchTokens() - decoder.batchSize());
-        long after = Long.MIN_VALUE;
-        while (left > 0) {
-            Slot slot = nextPrompt(after);
-            if (slot == null) {
-                return;
-            }
-            after = slot.order();
-            left -= addPrompt(slot, left);
+        Slot oldest = nextPrompt(Long.MIN_VALUE);
+        Slot shortest = shortestPrompt();
+        if (shortest != oldest && left > 1) {
+            left -= addPrompt(shortest, left / 2);
         }
+        for (Slot slot = oldest; slot != null && left > 0; slot = nextPrompt(slot.order())) {
+            if (slot.plannedTokens == 0) {
+                left -= addPrompt(slot, left);
+            }
+        }
+    }
+
+    /** Returns the prefilling slot with the least to read, the one placed first among equals, or null. */
+    private Slot shortestPrompt() {
+        Slot shortest = null;
+        for (int i = 0; i < slots.length; i++) {
+            Slot slot = slots[i];
+            if (slot.phase() == Phase.PREFILL && (shortest == null || slot.remainingPrompt() < shortest.remainingPrompt()
+                    || slot.remainingPrompt() == shortest.remainingPrompt() && slot.order() < shortest.order())) {
+                shortest = slot;
+            }
+        }
+        return shortest;
     }
 
     /** Returns the prefilling slot that was placed first after the one placed as {@code after}, or null. */
@@ -96,7 +111,7 @@ final class BatchPlanner {
 
     private int addPrompt(Slot slot, int most) {
         int remaining = slot.remainingPrompt();
-        int count = Math.min(remaining, most);
+        int count = Math.min(Math.min(remaining, most), slot.readUpTo - slot.heldTokens());
         boolean last = count == remaining;
         if (last && !slot.hasRingRoom()) {
             count--; // the prompt's last token waits until what it leads to can be handed out

@@ -44,12 +44,16 @@ public final class Engine implements ModelPool, AutoCloseable {
     /**
      * Makes a model known; nothing is loaded yet.
      *
-     * @param mayShrinkContext whether the context and the slots of {@code spec} may be made smaller to fit the memory there is; false when a
-     *     person asked for just these
+     * @param spec in streams; {@code room} says what it may become
      * @throws IllegalArgumentException when the id is taken
      */
-    public void register(ModelSpec spec, boolean mayShrinkContext) {
-        table.register(spec, mayShrinkContext);
+    public void register(ModelSpec spec, RoomChoice room) {
+        table.register(spec, room);
+    }
+
+    /** As {@link #register(ModelSpec, RoomChoice)}, in streams whatever that takes. */
+    public void register(ModelSpec spec, boolean mayShrink) {
+        register(spec, RoomChoice.streams(mayShrink));
     }
 
     /**

@@ -44,6 +44,7 @@ final class EngineLoop implements Runnable {
     final ModelCounters counters = new ModelCounters();
 
     private final ModelRuntime runtime;
+    private final long contextBytes;
     private final EngineSettings settings;
     private final NanoClock clock;
     private final Owner owner;
@@ -55,8 +56,14 @@ final class EngineLoop implements Runnable {
     private TokenDecoder decoder;
     private Workload workload;
 
-    EngineLoop(ModelRuntime runtime, EngineSettings settings, NanoClock clock, Owner owner) {
+    /**
+     * Makes a loop that has not begun.
+     *
+     * @param contextBytes what the context's KV cache takes
+     */
+    EngineLoop(ModelRuntime runtime, long contextBytes, EngineSettings settings, NanoClock clock, Owner owner) {
         this.runtime = runtime;
+        this.contextBytes = contextBytes;
         this.settings = settings;
         this.clock = clock;
         this.owner = owner;
@@ -141,7 +148,8 @@ final class EngineLoop implements Runnable {
         String id = runtime.spec().id();
         workload = runtime.spec().embedding()
                 ? new Embedder(id, decoder, clock, counters, finisher)
-                : new Scheduler(id, decoder, runtime.tokenizer().pieces(), clock, counters, finisher, bell, settings.stepTarget().toNanos());
+                : new Scheduler(runtime.spec(), contextBytes, decoder, runtime.tokenizer().pieces(), clock, counters, finisher, bell,
+                        settings.stepTarget().toNanos());
     }
 
     /** Makes one turn; false when the loop is done. */

@@ -7,7 +7,7 @@ import java.util.Optional;
 /** One registered model and where it stands. Everything that changes is guarded by {@link ModelTable}'s lock, but for {@link #loadProgress}. */
 final class ModelEntry {
     final ModelSpec spec;
-    final boolean mayShrinkContext;
+    final RoomChoice room;
 
     ModelState state = ModelState.UNLOADED;
     /** The model in memory; null unless it is ready or being unloaded. */
@@ -25,9 +25,9 @@ final class ModelEntry {
     /** 0 to 1; written by {@code model-loader}. */
     volatile double loadProgress;
 
-    ModelEntry(ModelSpec spec, boolean mayShrinkContext) {
+    ModelEntry(ModelSpec spec, RoomChoice room) {
         this.spec = spec;
-        this.mayShrinkContext = mayShrinkContext;
+        this.room = room;
     }
 
     /** Returns whether the model serves and nobody holds it. */

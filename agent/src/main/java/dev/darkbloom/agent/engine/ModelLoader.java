@@ -69,7 +69,7 @@ final class ModelLoader implements AutoCloseable {
             if (stopping) {
                 throw ModelTable.stopping();
             }
-            RoomPlan plan = RoomPlan.fit(opener, entry.spec, entry.mayShrinkContext, settings.minContextTokens(),
+            RoomPlan plan = RoomPlan.fit(opener, entry.spec, entry.room, settings.minContextTokens(),
                     ledger.freeBytes() + table.evictableBytes());
             makeRoom(id, plan.need().totalBytes());
             reservation = ledger.reserve(id, plan.need());
@@ -77,7 +77,7 @@ final class ModelLoader implements AutoCloseable {
                 entry.loadProgress = share;
                 return !stopping;
             });
-            var loop = new EngineLoop(runtime, settings, clock, table.ownerOf(entry, this::unload));
+            var loop = new EngineLoop(runtime, plan.need().contextBytes(), settings, clock, table.ownerOf(entry, this::unload));
             EngineLoop.Dimensions dimensions = loop.start();
             log.info("model loaded id={} bytes={} slots={} contextTokens={} ms={}", id, plan.need().totalBytes(), dimensions.slots(),
                     dimensions.contextTokens(), (clock.nanoTime() - start) / 1_000_000);

@@ -40,10 +40,10 @@ final class ModelTable {
         this.clock = clock;
     }
 
-    void register(ModelSpec spec, boolean mayShrinkContext) {
+    void register(ModelSpec spec, RoomChoice room) {
         lock.lock();
         try {
-            if (entries.putIfAbsent(spec.id(), new ModelEntry(spec, mayShrinkContext)) != null) {
+            if (entries.putIfAbsent(spec.id(), new ModelEntry(spec, room)) != null) {
                 throw new IllegalArgumentException("model " + spec.id() + " is registered already");
             }
         } finally {

@@ -5,32 +5,41 @@ import dev.darkbloom.agent.llama.TokenDecoder;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Finds the slot whose memory already holds the beginning of a prompt, and makes its sequence hold exactly that.
+ * Finds what a prompt has in common with what sequences hold, or are about to hold, and has it taken over instead of computed.
  *
  * <p>Only what is certain to give the same answer as a fresh sequence is kept; what that is depends on how the model remembers. At least one
  * prompt token is always left to run, since the first token is sampled from its logits.
  */
 @Confined("engine-<model>")
 final class PromptCache {
-    /** A prefix is worth a slot's memory when it saves at least one part in this many of the prompt. */
+    /** A prefix is worth taking over when it saves at least one part in this many of the prompt. */
     private static final int WORTHWHILE = 10;
+    /** Fewer tokens than this are computed sooner than waited for. */
+    private static final int WORTH_WAITING = 16;
 
     private final Slot[] slots;
+    private final StepPace pace;
+    private final long stepTargetNanos;
+    private KvRoom room;
     private TokenDecoder decoder;
 
-    PromptCache(Slot[] slots, TokenDecoder decoder) {
+    PromptCache(Slot[] slots, TokenDecoder decoder, KvRoom room, StepPace pace, long stepTargetNanos) {
         this.slots = slots;
         this.decoder = decoder;
+        this.room = room;
+        this.pace = pace;
+        this.stepTargetNanos = stepTargetNanos;
     }
 
     /** Goes on with another context, whose sequences are empty. */
-    void use(TokenDecoder fresh) {
+    void use(TokenDecoder fresh, KvRoom freshRoom) {
         decoder = fresh;
+        room = freshRoom;
     }
 
     /**
-     * Returns the idle slot for a prompt: the one that saves most of it, otherwise an empty one, otherwise the least recently used; null
-     * when all are busy.
+     * Returns the idle slot for a prompt; null when all are busy. It is the one that holds a beginning of it and would lose nothing or little
+     * by going on from there; otherwise an empty one, otherwise the least recently used.
      *
      * <p>A short common beginning, such as a template's first words, does not count: it would cost a slot that holds a whole conversation.
      */
@@ -43,7 +52,7 @@ final class PromptCache {
                 continue;
             }
             int reusable = reusable(slot, prompt, promptTokens);
-            if ((long) reusable * WORTHWHILE >= promptTokens && reusable > bestReusable) {
+            if (isWorthwhile(reusable, promptTokens) && reusable > bestReusable) {
                 best = slot;
                 bestReusable = reusable;
             }
@@ -51,7 +60,12 @@ final class PromptCache {
                 spare = slot;
             }
         }
-        return best != null ? best : spare;
+        if (best == null || best == spare) {
+            return spare;
+        }
+        // The slot's own conversation goes on, or nobody could have a copy of its beginning more cheaply.
+        boolean losesNothing = best.heldTokens() - bestReusable <= bestReusable / WORTHWHILE;
+        return losesNothing || !copyPays(bestReusable) ? best : spare;
     }
 
     private static boolean isBetterSpare(Slot slot, Slot than) {
@@ -60,20 +74,123 @@ final class PromptCache {
         return empty == otherEmpty ? slot.lastUsed() < than.lastUsed() : empty;
     }
 
-    /** Makes an idle slot's sequence hold a beginning of the prompt and nothing else; returns how many tokens that is. */
+    private static boolean isWorthwhile(int tokens, int promptTokens) {
+        return tokens > 0 && (long) tokens * WORTHWHILE >= promptTokens;
+    }
+
+    /** Returns whether copying is quicker than computing so many tokens, and short enough for a step. */
+    private boolean copyPays(int tokens) {
+        long copy = room.copyNanos();
+        return copy <= stepTargetNanos && (pace.prefillNanosPerToken() == 0 || copy <= tokens * pace.prefillNanosPerToken());
+    }
+
+    /**
+     * Makes an idle slot's sequence hold a beginning of the prompt and nothing else, its own or one that it takes over from the slot that has
+     * most of it, busy or idle; returns how many tokens that is.
+     */
     int prepare(Slot slot, MemorySegment prompt, int promptTokens) {
-        int keep = reusable(slot, prompt, promptTokens);
-        if (keep < slot.heldTokens() && (keep == 0 || !decoder.removeFrom(slot.sequence, keep))) {
+        int own = reusable(slot, prompt, promptTokens);
+        Slot donor = null;
+        int most = own;
+        for (Slot other : slots) {
+            if (other != slot) {
+                int reusable = reusable(other, prompt, promptTokens);
+                if (reusable > most) {
+                    donor = other;
+                    most = reusable;
+                }
+            }
+        }
+        if (donor == null || !isWorthwhile(most - own, promptTokens) || !copyPays(most - own)) {
+            return keep(slot, own);
+        }
+        clear(slot);
+        return takeOver(donor, slot, most);
+    }
+
+    /** Cuts what the slot holds down to its first {@code tokens}, or to nothing where that cannot be done; returns what is left. */
+    private int keep(Slot slot, int tokens) {
+        if (tokens < slot.heldTokens() && (tokens == 0 || !decoder.removeFrom(slot.sequence, tokens))) {
             clear(slot);
             return 0;
         }
-        slot.forgetFrom(keep);
-        return keep;
+        room.forgets(slot, tokens);
+        slot.forgetFrom(tokens);
+        return tokens;
+    }
+
+    private int takeOver(Slot donor, Slot slot, int tokens) {
+        decoder.copySequence(donor.sequence, slot.sequence);
+        slot.copyHeld(donor, donor.heldTokens());
+        room.shared(donor, slot, donor.heldTokens());
+        return keep(slot, tokens);
+    }
+
+    /**
+     * Returns the busy slot whose prompt, still being computed, will soon have more in common with this one than {@code kept} tokens, by
+     * enough to wait for it; null when there is none. {@link #sharedWith} says how much that is.
+     *
+     * @param before slots placed at this time or later are not waited for: otherwise two might wait for each other
+     */
+    Slot leader(long before, MemorySegment prompt, int promptTokens, int kept) {
+        Slot leader = null;
+        int most = kept;
+        for (Slot slot : slots) {
+            if (slot.isReadingPrompt() && slot.order() < before) {
+                int shared = sharedWith(slot, prompt, promptTokens);
+                if (shared > most && shared > slot.heldTokens()) {
+                    leader = slot;
+                    most = shared;
+                }
+            }
+        }
+        int saved = most - kept;
+        boolean worthwhile = leader != null && saved >= WORTH_WAITING && isWorthwhile(saved, promptTokens) && copyPays(saved);
+        return worthwhile && canFollow() ? leader : null;
+    }
+
+    private boolean canFollow() {
+        return switch (decoder.memoryKind()) {
+            case ATTENTION, SLIDING_WINDOW, RECURRENT, HYBRID -> true;
+            case NONE -> false;
+        };
+    }
+
+    /**
+     * Returns how many tokens of a prompt the prompt that {@code leader} reads begins with. Never its last one: that one waits for the
+     * leader's reader, for whom nobody else is to wait.
+     */
+    int sharedWith(Slot leader, MemorySegment prompt, int promptTokens) {
+        GenerationRequest request = leader.generation().request;
+        long bytes = (long) Math.min(request.promptTokens() - 1, promptTokens - 1) * Integer.BYTES;
+        long differs = MemorySegment.mismatch(request.prompt(), 0, bytes, prompt, 0, bytes);
+        return (int) ((differs < 0 ? bytes : differs) / Integer.BYTES);
+    }
+
+    /** Returns how many tokens of a prompt would not have to be computed: what a slot holds of it, or what one that reads its prompt will. */
+    int expected(MemorySegment prompt, int promptTokens) {
+        int most = 0;
+        for (Slot slot : slots) {
+            most = Math.max(most, reusable(slot, prompt, promptTokens));
+            if (slot.isReadingPrompt()) {
+                most = Math.max(most, sharedWith(slot, prompt, promptTokens));
+            }
+        }
+        return most;
+    }
+
+    /** Returns whether a sequence can only be taken over while it holds exactly what is shared: then its prompt is read up to there first. */
+    boolean needsExactBorder() {
+        return switch (decoder.memoryKind()) {
+            case ATTENTION, NONE -> false;
+            case SLIDING_WINDOW, RECURRENT, HYBRID -> true;
+        };
     }
 
     /** Empties a slot's sequence. */
     void clear(Slot slot) {
         decoder.removeFrom(slot.sequence, 0);
+        room.forgets(slot, 0);
         slot.forgetFrom(0);
     }
 
@@ -93,7 +210,7 @@ final class PromptCache {
     }
 
     /** Returns the tokens of {@code prompt} that the slot's sequence can contribute exactly. */
-    private int reusable(Slot slot, MemorySegment prompt, int promptTokens) {
+    int reusable(Slot slot, MemorySegment prompt, int promptTokens) {
         int common = slot.commonPrefix(prompt, promptTokens);
         int cut = Math.min(common, promptTokens - 1);
         // Nothing has to be taken back: the sequence is a true beginning of the prompt.

@@ -7,6 +7,7 @@ import dev.darkbloom.agent.base.ThreadOwner;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.TokenDecoder;
 import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.llama.Tokenizer.PieceTable;
@@ -37,6 +38,8 @@ final class Scheduler implements Workload {
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment held;
     private final Slot[] slots;
+    private final ModelSpec spec;
+    private final long contextBytes;
     private final PromptCache cache;
     private final BatchPlanner planner;
     private final StepPace pace;
@@ -44,14 +47,22 @@ final class Scheduler implements Workload {
     private final ThreadOwner owner = new ThreadOwner();
 
     private TokenDecoder decoder;
+    private KvRoom room;
     private long nextDeadlineNanos = Long.MAX_VALUE;
     private int busySlots;
     /** Counts placings and endings, which are the times of slots. */
     private long ticks;
 
-    Scheduler(String modelId, TokenDecoder decoder, PieceTable pieces, NanoClock clock, ModelCounters counters, Finisher finisher, Bell bell,
-            long stepTargetNanos) {
-        this.modelId = modelId;
+    /**
+     * Makes a scheduler for a context that was just opened.
+     *
+     * @param contextBytes what the KV cache takes
+     */
+    Scheduler(ModelSpec spec, long contextBytes, TokenDecoder decoder, PieceTable pieces, NanoClock clock, ModelCounters counters,
+            Finisher finisher, Bell bell, long stepTargetNanos) {
+        this.modelId = spec.id();
+        this.spec = spec;
+        this.contextBytes = contextBytes;
         this.decoder = decoder;
         this.pieces = pieces;
         this.clock = clock;
@@ -64,9 +75,10 @@ final class Scheduler implements Workload {
         for (int i = 0; i < slots.length; i++) {
             slots[i] = new Slot(i, held.asSlice(i * slotBytes, slotBytes));
         }
-        cache = new PromptCache(slots, decoder);
         planner = new BatchPlanner(slots, decoder);
         pace = new StepPace(stepTargetNanos, decoder.ubatchTokens());
+        room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
+        cache = new PromptCache(slots, decoder, room, pace, stepTargetNanos);
     }
 
     @Override
@@ -137,7 +149,8 @@ final class Scheduler implements Workload {
     @Override
     public boolean step(long nowNanos) {
         owner.check();
-        while (busySlots < slots.length && !waiting.isEmpty()) {
+        stopFollowing();
+        while (busySlots < slots.length && !waiting.isEmpty() && makeRoom(waiting.peek())) {
             place(waiting.poll(), nowNanos);
         }
         if (busySlots == 0) {
@@ -159,18 +172,74 @@ final class Scheduler implements Workload {
         return true;
     }
 
+    /** Lets slots go on whose leader has come to where their prompts part, or is gone; and has leaders stop there where they must. */
+    private void stopFollowing() {
+        boolean exact = cache.needsExactBorder();
+        for (int i = 0; i < slots.length; i++) {
+            slots[i].readUpTo = Integer.MAX_VALUE;
+        }
+        for (int i = 0; i < slots.length; i++) {
+            Slot slot = slots[i];
+            if (slot.leader() == null) {
+                continue;
+            }
+            if (slot.canStopFollowing()) {
+                takeOver(slot);
+            } else if (exact) {
+                slot.leader().readUpTo = Math.min(slot.leader().readUpTo, slot.followedTokens());
+            }
+        }
+    }
+
+    private void takeOver(Slot slot) {
+        EngineGeneration generation = slot.generation();
+        MemorySegment prompt = generation.request.prompt();
+        int promptTokens = generation.request.promptTokens();
+        int kept = cache.prepare(slot, prompt, promptTokens);
+        slot.stopFollowing(kept);
+        countCached(generation, kept);
+        Slot leader = cache.leader(slot.order(), prompt, promptTokens, kept);
+        if (leader != null) { // the one before has gone; all that followed it share with the oldest of them
+            slot.follow(leader, cache.sharedWith(leader, prompt, promptTokens));
+        }
+    }
+
+    private void countCached(EngineGeneration generation, int kept) {
+        counters.cachedTokens.add(kept - generation.cachedTokens);
+        generation.cachedTokens = kept;
+        generation.prefilledTokens = kept;
+    }
+
+    /** Returns whether a request finds room in the KV cache, for which old prefixes go if they must. */
+    private boolean makeRoom(EngineGeneration generation) {
+        if (room.isAmple()) {
+            return true;
+        }
+        MemorySegment prompt = generation.request.prompt();
+        int promptTokens = generation.request.promptTokens();
+        // An eviction may take what would have been kept; it is looked at anew.
+        while (!room.hasRoomFor(promptTokens - cache.expected(prompt, promptTokens), generation.maxTokens)) {
+            if (!cache.evictOldest()) {
+                return busySlots == 0; // it is alone: what there is has to do
+            }
+        }
+        return true;
+    }
+
     private void place(EngineGeneration generation, long nowNanos) {
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
         Grammar grammar = generation.takeGrammar();
         TokenSampler sampler = null;
         Slot slot;
+        Slot leader;
         int kept;
         try {
             sampler = decoder.newSampler(generation.request.sampling(), grammar);
             sampler.acceptPrompt(prompt.asSlice(0, (long) promptTokens * Integer.BYTES));
             slot = cache.choose(prompt, promptTokens);
             kept = cache.prepare(slot, prompt, promptTokens);
+            leader = cache.leader(ticks + 1, prompt, promptTokens, kept);
         } catch (RuntimeException | Error e) { // the request is in no list at this moment: it must not get lost
             if (sampler != null) {
                 sampler.close();
@@ -181,11 +250,12 @@ final class Scheduler implements Workload {
             return;
         }
         generation.slotNanos = nowNanos;
-        generation.cachedTokens = kept;
-        generation.prefilledTokens = kept;
         slot.begin(generation, sampler, kept, ++ticks);
         counters.busySlots.set(++busySlots);
-        counters.cachedTokens.add(kept);
+        countCached(generation, kept);
+        if (leader != null) {
+            slot.follow(leader, cache.sharedWith(leader, prompt, promptTokens));
+        }
     }
 
     /** Runs the batch, making room when there is none; false when nothing of it was run. */
@@ -340,11 +410,7 @@ final class Scheduler implements Workload {
     }
 
     private void countUsed() {
-        long used = 0;
-        for (int i = 0; i < slots.length; i++) {
-            used += slots[i].heldTokens();
-        }
-        counters.usedTokens.set(used);
+        counters.usedTokens.set(room.used());
     }
 
     private void end(Slot slot, Outcome outcome) {
@@ -379,11 +445,13 @@ final class Scheduler implements Workload {
     @Override
     public void use(TokenDecoder fresh) {
         decoder = fresh;
-        cache.use(fresh);
         planner.use(fresh);
         for (Slot slot : slots) {
+            room.forgets(slot, 0);
             slot.forgetFrom(0);
         }
+        room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
+        cache.use(fresh, room);
         countUsed();
     }
 

@@ -15,6 +15,8 @@ final class Slot {
     enum Phase {
         /** No request; what the sequence holds is kept for reuse. */
         IDLE,
+        /** Another slot is computing what this one's prompt begins with; it will be taken over. */
+        FOLLOW,
         /** Prompt tokens are still to be run. */
         PREFILL,
         /** The prompt is in memory; each step runs the last token and samples the next one. */
@@ -36,6 +38,17 @@ final class Slot {
     /** Order of the requests' ending; the least recently used idle slot has the smallest. */
     private long lastUsed;
 
+    /** While following: the slot that is followed, the request that was in it then, and up to how many tokens. */
+    private Slot leader;
+    private EngineGeneration leaderGeneration;
+    private int followedTokens;
+
+    /** Kept by {@link KvRoom}: the slot whose cells the first {@link #sharedTokens} of this one's tokens lie in; null when in its own. */
+    Slot sharesWith;
+    int sharedTokens;
+
+    /** Set by the scheduler: prompt tokens beyond which a batch does not read yet, since others wait for exactly these. */
+    int readUpTo = Integer.MAX_VALUE;
     /** Set by the planner: tokens of this slot in the batch. */
     int plannedTokens;
     /** Set by the planner: the row to sample after the batch has run, or -1. */
@@ -60,11 +73,49 @@ final class Slot {
         phase = Phase.PREFILL;
     }
 
+    /** Has the slot, in which a request was just put, wait until {@code followed} holds its first {@code tokens}. */
+    void follow(Slot followed, int tokens) {
+        leader = followed;
+        leaderGeneration = followed.generation;
+        followedTokens = tokens;
+        phase = Phase.FOLLOW;
+    }
+
+    /** Goes on by itself; the sequence holds {@code keptTokens} of the prompt. */
+    void stopFollowing(int keptTokens) {
+        leader = null;
+        leaderGeneration = null;
+        heldTokens = keptTokens;
+        phase = Phase.PREFILL;
+    }
+
+    /** Returns whether the followed slot holds what is waited for, or never will. */
+    boolean canStopFollowing() {
+        return leader.generation != leaderGeneration || leader.heldTokens >= followedTokens;
+    }
+
+    /** Returns the slot that is followed, or null. */
+    Slot leader() {
+        return phase == Phase.FOLLOW ? leader : null;
+    }
+
+    /** Returns up to how many tokens the leader is followed. */
+    int followedTokens() {
+        return followedTokens;
+    }
+
+    /** Returns whether prompt tokens are still to come into the sequence, computed or taken over. */
+    boolean isReadingPrompt() {
+        return phase == Phase.PREFILL || phase == Phase.FOLLOW;
+    }
+
     /** Takes the request out; what the sequence holds stays. */
     void release(long endedAs) {
         TokenSampler closing = sampler;
         generation = null;
         sampler = null;
+        leader = null;
+        leaderGeneration = null;
         phase = Phase.IDLE;
         plannedTokens = 0;
         sampledRow = -1;
@@ -76,6 +127,17 @@ final class Slot {
     void forgetFrom(int tokens) {
         long from = (long) tokens * Integer.BYTES;
         held.asSlice(from, (long) heldTokens * Integer.BYTES - from).fill((byte) 0);
+        heldTokens = tokens;
+    }
+
+    /** For tests: says that the sequence holds so many tokens. */
+    void hold(int tokens) {
+        heldTokens = tokens;
+    }
+
+    /** Notes that the sequence, which was empty, holds what the first {@code tokens} of another one are. */
+    void copyHeld(Slot source, int tokens) {
+        MemorySegment.copy(source.held, 0, held, 0, (long) tokens * Integer.BYTES);
         heldTokens = tokens;
     }
 
@@ -111,6 +173,11 @@ final class Slot {
         return generation.request.promptTokens() - heldTokens;
     }
 
+    /** Returns the prompt tokens that this slot is going to compute, those that it waits to take over not counted. */
+    int tokensToCompute() {
+        return Math.max(0, phase == Phase.FOLLOW ? generation.request.promptTokens() - followedTokens : remainingPrompt());
+    }
+
     /** Returns whether a sampled token could be handed out. */
     boolean hasRingRoom() {
         return generation.request.ring().hasRoom();
@@ -120,6 +187,7 @@ final class Slot {
     boolean isRunnable() {
         return switch (phase) {
             case IDLE -> false;
+            case FOLLOW -> canStopFollowing();
             case PREFILL -> remainingPrompt() > 1 || hasRingRoom();
             case DECODE -> hasRingRoom();
         };

@@ -12,6 +12,12 @@ import dev.darkbloom.agent.base.Confined;
 final class StepPace {
     /** Weight of the newest observation. */
     private static final double NEWEST = 0.25;
+    /**
+     * A step may take so long on top of what running streams take by themselves, or {@link #SLOWED} of that, whichever is more: a pause that
+     * nobody sees is not worth reading prompts in crumbs.
+     */
+    private static final long UNSEEN_NANOS = 12_000_000;
+    private static final double SLOWED = 0.75;
     /** Prompt tokens of the first step, when nothing is known: little even for a large model on a slow machine. */
     private static final int FIRST_CHUNK = 32;
     /** Fewer prompt tokens in a step than this are not worth the step, even if it comes too late. */
@@ -36,7 +42,7 @@ final class StepPace {
      * @param decoding whether other streams decode in the same step
      */
     int chunk(int most, boolean decoding) {
-        double budget = targetNanos - (decoding ? decodeStepNanos : 0);
+        double budget = decoding ? Math.min(targetNanos - decodeStepNanos, Math.max(UNSEEN_NANOS, SLOWED * decodeStepNanos)) : targetNanos;
         double fits = nanosPerPrefillToken == 0 ? FIRST_CHUNK : budget / nanosPerPrefillToken;
         // A chunk larger than any measured so far is usually faster per token, and sometimes much slower: double, then look.
         int chunk = (int) Math.clamp(fits, SMALLEST_CHUNK, 2.0 * largestChunk);
@@ -66,6 +72,11 @@ final class StepPace {
 
     private static double mix(double known, double newest) {
         return known == 0 ? newest : known + NEWEST * (newest - known);
+    }
+
+    /** Returns what a prompt token takes, 0 before the first. */
+    double prefillNanosPerToken() {
+        return nanosPerPrefillToken;
     }
 
     /** Returns prompt tokens per second, 0 before the first. */

@@ -103,7 +103,7 @@ public final class AgentRuntime implements AutoCloseable {
             var ledger = new MemoryLedger(budget.forModelsBytes());
             var settings = EngineSettings.defaults().withQueueLimit(config.backend().queueLimit()).withListener(new RequestLog(lifecycle));
             Engine engine = closer.add(Engine.open(settings, backend, ledger, NanoClock.SYSTEM));
-            models.list().forEach(model -> engine.register(model.spec(), model.mayShrink()));
+            models.list().forEach(model -> engine.register(model.spec(), model.room()));
             agent.serves(engine, ledger);
 
             lifecycle.move(AgentState.STARTING, AgentState.LOADING);

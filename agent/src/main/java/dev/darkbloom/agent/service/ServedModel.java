@@ -5,6 +5,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.hardware.Machine;
+import dev.darkbloom.agent.engine.RoomChoice;
 import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelSpec;
@@ -27,7 +28,7 @@ import java.util.TreeMap;
  * A model that this agent serves, as its file and the settings describe it before it is loaded.
  *
  * @param spec what the engine loads
- * @param mayShrink whether nobody asked for just this context and these slots
+ * @param room what may be done to make it fit; it may shrink where nobody asked for just this context and these slots
  * @param card for {@code /v1/models}
  * @param template the Jinja source that renders its chats; empty where the file has none
  * @param bosToken text of the token that begins a text; empty where there is none
@@ -36,7 +37,7 @@ import java.util.TreeMap;
  */
 record ServedModel(
         ModelSpec spec,
-        boolean mayShrink,
+        RoomChoice room,
         ModelCards.Card card,
         String template,
         String bosToken,
@@ -79,7 +80,7 @@ record ServedModel(
             GgufFile header = model.header();
             return new ServedModel(
                     spec,
-                    mayShrink,
+                    new RoomChoice(mayShrink, layout(backend.kvLayout())),
                     new ModelCards.Card(created(entry.files().getFirst()), Optional.of(entry.quantization()).filter(text -> !text.isEmpty()),
                             trained > 0 ? OptionalInt.of(trained) : OptionalInt.empty()),
                     replacement.isEmpty() ? header.text("tokenizer.chat_template").orElse("") : replacement,
@@ -87,6 +88,14 @@ record ServedModel(
                     token(header, "tokenizer.ggml.eos_token_id"),
                     sampling(header));
         }
+    }
+
+    private static Optional<KvLayout> layout(AgentConfig.KvLayout choice) {
+        return switch (choice) {
+            case AUTO -> Optional.empty();
+            case STREAMS -> Optional.of(KvLayout.STREAMS);
+            case UNIFIED -> Optional.of(KvLayout.UNIFIED);
+        };
     }
 
     private static ComputeSettings compute(AgentConfig.Backend backend, Machine machine, boolean embedding) {

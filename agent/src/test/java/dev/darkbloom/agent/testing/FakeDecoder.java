@@ -2,6 +2,7 @@ package dev.darkbloom.agent.testing;
 
 import dev.darkbloom.agent.base.ThreadOwner;
 import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.SamplerSettings;
@@ -10,6 +11,7 @@ import dev.darkbloom.agent.llama.TokenSampler;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.HashSet;
 
 /**
  * A context that keeps a running hash of each sequence instead of a KV cache.
@@ -29,6 +31,8 @@ public final class FakeDecoder implements TokenDecoder {
 
     private final int[][] tokens;
     private final long[][] hashes;
+    private final long[][] cells; // where each token lies
+    private long nextCell;
     private final int[] length;
     private final int[] first;
     private final int[] pending;
@@ -50,6 +54,7 @@ public final class FakeDecoder implements TokenDecoder {
         int context = spec.contextTokensPerSequence();
         tokens = new int[spec.slots()][context];
         hashes = new long[spec.slots()][context];
+        cells = new long[spec.slots()][context];
         length = new int[spec.slots()];
         first = new int[spec.slots()];
         pending = new int[spec.slots()];
@@ -147,12 +152,15 @@ public final class FakeDecoder implements TokenDecoder {
         return code;
     }
 
+    /** Tokens in the cache; a unified one holds what sequences share once. */
     private long usedCells() {
-        long used = 0;
+        var used = new HashSet<Long>();
         for (int sequence = 0; sequence < length.length; sequence++) {
-            used += length[sequence];
+            for (int position = 0; position < length[sequence]; position++) {
+                used.add(cells[sequence][position]);
+            }
         }
-        return used;
+        return used.size();
     }
 
     private void remember(int run) {
@@ -162,6 +170,7 @@ public final class FakeDecoder implements TokenDecoder {
             tokens[sequence][position] = rowToken[row];
             long before = position == 0 ? FakeModel.SEED : hashes[sequence][position - 1];
             hashes[sequence][position] = FakeModel.mix(before, rowToken[row]);
+            cells[sequence][position] = nextCell++;
             length[sequence] = position + 1;
         }
         if (kind == MemoryKind.SLIDING_WINDOW) {
@@ -283,6 +292,9 @@ public final class FakeDecoder implements TokenDecoder {
         behaviour.check(length[target] == 0, "a sequence was copied over one that is not empty");
         System.arraycopy(tokens[source], 0, tokens[target], 0, length[source]);
         System.arraycopy(hashes[source], 0, hashes[target], 0, length[source]);
+        for (int position = 0; position < length[source]; position++) {
+            cells[target][position] = spec.kvLayout() == KvLayout.UNIFIED ? cells[source][position] : nextCell++;
+        }
         length[target] = length[source];
         first[target] = first[source];
     }
