@@ -1,6 +1,6 @@
 package dev.darkbloom.agent.engine;
 
-import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.TokenSampler;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Optional;
@@ -24,8 +24,8 @@ final class EngineGeneration extends Job implements Generation {
     final GenerationRequest request;
     /** Most tokens to produce, the context's room considered. */
     final int maxTokens;
-    /** Not yet taken by a sampler; null when there is none or it has been taken. */
-    private Grammar grammar;
+    /** Engine's thread, once submitted; null when it has been taken. */
+    private TokenSampler sampler;
 
     int cachedTokens;
     int prefilledTokens;
@@ -42,17 +42,18 @@ final class EngineGeneration extends Job implements Generation {
     /** Request's thread: the prefill that the last {@link #await} told about. */
     private int seenPrefilled;
 
-    EngineGeneration(GenerationRequest request, int maxTokens, Mailbox mailbox, long submittedNanos) {
+    /** Takes {@code sampler}, which knows its prompt. */
+    EngineGeneration(GenerationRequest request, TokenSampler sampler, int maxTokens, Mailbox mailbox, long submittedNanos) {
         super(mailbox, submittedNanos, request.deadlineNanos());
         this.request = request;
         this.maxTokens = maxTokens;
-        this.grammar = request.grammar();
+        this.sampler = sampler;
     }
 
-    /** Engine's thread: hands the grammar to whoever takes it. */
-    Grammar takeGrammar() {
-        Grammar taken = grammar;
-        grammar = null;
+    /** Engine's thread: hands the sampler to whoever takes it. */
+    TokenSampler takeSampler() {
+        TokenSampler taken = sampler;
+        sampler = null;
         return taken;
     }
 

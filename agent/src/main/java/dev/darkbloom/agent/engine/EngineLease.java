@@ -4,9 +4,9 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.llama.ChatTemplate;
-import dev.darkbloom.agent.llama.Grammar;
 import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
 import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -52,20 +52,27 @@ final class EngineLease implements ModelLease {
 
     @Override
     public Generation submit(GenerationRequest request) {
-        Grammar grammar = request.grammar();
+        TokenSampler sampler = null;
         try {
-            EngineGeneration generation = admit(request);
+            int most = mostTokens(request);
+            sampler = model.runtime.newSampler(request.sampling(), request.grammar(), contextTokens()); // takes the grammar, also when it fails
+            sampler.acceptPrompt(request.prompt().asSlice(0, (long) request.promptTokens() * Integer.BYTES));
+            enter();
+            var generation = new EngineGeneration(request, sampler, most, model.loop.mailbox, model.loop.mailbox.nanoTime());
             model.loop.mailbox.put(generation);
             return generation;
         } catch (Throwable t) {
-            if (grammar != null) {
-                grammar.close();
+            if (sampler != null) {
+                sampler.close();
+            } else if (request.grammar() != null) {
+                request.grammar().close();
             }
             throw t;
         }
     }
 
-    private EngineGeneration admit(GenerationRequest request) {
+    /** Returns how many tokens an answer may have, the context's room considered; throws where there is none. */
+    private int mostTokens(GenerationRequest request) {
         checkOpen();
         model.loop.checkReadable(request.prompt());
         if (spec().embedding()) {
@@ -76,8 +83,7 @@ final class EngineLease implements ModelLease {
             throw refuse(ErrorCode.CONTEXT_TOO_LONG, "prompt is " + request.promptTokens() + " tokens; this model's context holds "
                     + contextTokens());
         }
-        enter();
-        return new EngineGeneration(request, Math.min(request.maxTokens(), room), model.loop.mailbox, model.loop.mailbox.nanoTime());
+        return Math.min(request.maxTokens(), room);
     }
 
     @Override

@@ -6,7 +6,7 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.engine.EngineListener.GenerationStats;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
-import dev.darkbloom.agent.llama.Grammar;
+import dev.darkbloom.agent.llama.TokenSampler;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,7 +49,7 @@ final class Finisher {
     }
 
     private void settle(EngineGeneration generation, Outcome outcome) {
-        Grammar unused = generation.takeGrammar();
+        TokenSampler unused = generation.takeSampler();
         if (unused != null) {
             unused.close();
         }

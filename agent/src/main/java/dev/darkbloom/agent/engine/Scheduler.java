@@ -6,10 +6,8 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.ThreadOwner;
 import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
-import dev.darkbloom.agent.llama.Grammar;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.TokenDecoder;
-import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.llama.Tokenizer.PieceTable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -229,28 +227,19 @@ final class Scheduler implements Workload {
     private void place(EngineGeneration generation, long nowNanos) {
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
-        Grammar grammar = generation.takeGrammar();
-        TokenSampler sampler = null;
         Slot slot;
         Slot leader;
         int kept;
         try {
-            sampler = decoder.newSampler(generation.request.sampling(), grammar);
-            sampler.acceptPrompt(prompt.asSlice(0, (long) promptTokens * Integer.BYTES));
             slot = cache.choose(prompt, promptTokens);
             kept = cache.prepare(slot, prompt, promptTokens);
             leader = cache.leader(ticks + 1, prompt, promptTokens, kept);
         } catch (RuntimeException | Error e) { // the request is in no list at this moment: it must not get lost
-            if (sampler != null) {
-                sampler.close();
-            } else if (grammar != null) {
-                grammar.close();
-            }
             finisher.end(generation, new Outcome.Failed(failure(e)));
             return;
         }
         generation.slotNanos = nowNanos;
-        slot.begin(generation, sampler, kept, ++ticks);
+        slot.begin(generation, generation.takeSampler(), kept, ++ticks);
         counters.busySlots.set(++busySlots);
         countCached(generation, kept);
         if (leader != null) {

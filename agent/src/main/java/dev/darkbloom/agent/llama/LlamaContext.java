@@ -167,11 +167,6 @@ final class LlamaContext implements TokenDecoder {
     }
 
     @Override
-    public TokenSampler newSampler(SamplerSettings settings, Grammar grammar) {
-        return LlamaSampler.open(model.handle(), settings, grammar, contextTokensPerSequence);
-    }
-
-    @Override
     public int sample(TokenSampler sampler, int row) {
         batch.checkOutput(row);
         int status = llama_h.dbs_sampler_sample(((LlamaSampler) sampler).handle(), handle, row, result);

@@ -177,6 +177,11 @@ final class LlamaModel implements ModelRuntime {
     }
 
     @Override
+    public TokenSampler newSampler(SamplerSettings settings, Grammar grammar, int contextTokens) {
+        return LlamaSampler.open(handle, settings, grammar, contextTokens);
+    }
+
+    @Override
     public TokenDecoder openDecoder() {
         return LlamaContext.open(this);
     }

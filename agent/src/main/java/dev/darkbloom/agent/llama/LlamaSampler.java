@@ -1,6 +1,5 @@
 package dev.darkbloom.agent.llama;
 
-import dev.darkbloom.agent.base.Confined;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.bindings.dbs_sampling;
 import dev.darkbloom.agent.bindings.dbs_slice;
@@ -10,14 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
-/** One request's {@code dbs_sampler}: llama.cpp's chain with its grammar. Owned by its slot, on the context's thread. */
-@Confined("engine-<model>")
+/** One request's {@code dbs_sampler}: llama.cpp's chain with its grammar. Owned by the request, then by its slot. */
 final class LlamaSampler implements TokenSampler {
-    private final Arena arena;
-    private final MemorySegment handle;
+    /** Null once closed. Of no arena: one that two threads may close costs more than a whole answer's sampling. */
+    private MemorySegment handle;
 
-    private LlamaSampler(Arena arena, MemorySegment handle) {
-        this.arena = arena;
+    private LlamaSampler(MemorySegment handle) {
         this.handle = handle;
     }
 
@@ -28,17 +25,15 @@ final class LlamaSampler implements TokenSampler {
             case LlamaGrammar compiled -> compiled.take();
             default -> throw new IllegalArgumentException("a grammar of another runtime");
         };
-        var arena = Arena.ofConfined();
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
             MemorySegment sampling = toNative(settings, contextTokens, scratch);
             MemorySegment passed = taken;
             taken = MemorySegment.NULL; // the call takes it whatever it returns
             Shim.check(llama_h.dbs_sampler_new(model, sampling, passed, out), "sampling settings", ErrorCode.INVALID_REQUEST);
-            return new LlamaSampler(arena, out.get(ValueLayout.ADDRESS, 0).reinterpret(arena, llama_h::dbs_sampler_free));
+            return new LlamaSampler(out.get(ValueLayout.ADDRESS, 0));
         } catch (Throwable t) {
             llama_h.dbs_grammar_free(taken);
-            arena.close();
             throw t;
         }
     }
@@ -102,20 +97,27 @@ final class LlamaSampler implements TokenSampler {
         dbs_sampling.n_dry_breakers(n, breakers.size());
     }
 
+    /** Returns the handle; throws once closed. */
     MemorySegment handle() {
-        return handle;
+        MemorySegment open = handle;
+        if (open == null) {
+            throw new IllegalStateException("the sampler is closed");
+        }
+        return open;
     }
 
     @Override
     public void acceptPrompt(MemorySegment tokens) {
-        int status = llama_h.dbs_sampler_accept_prompt(handle, tokens, LlamaVocab.capacity(tokens));
+        int status = llama_h.dbs_sampler_accept_prompt(handle(), tokens, LlamaVocab.capacity(tokens));
         Shim.check(status, "prompt", ErrorCode.INVALID_REQUEST);
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
+        MemorySegment owned = handle;
+        handle = null;
+        if (owned != null) {
+            llama_h.dbs_sampler_free(owned);
         }
     }
 }

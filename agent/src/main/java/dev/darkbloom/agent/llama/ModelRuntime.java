@@ -26,7 +26,16 @@ public interface ModelRuntime extends AutoCloseable {
      */
     TokenDecoder openDecoder();
 
-    /** Frees the weights. Every decoder has been closed. */
+    /**
+     * Builds a sampler chain. Any thread; this may take milliseconds where a vocabulary has to be searched, so the decoder's thread does not.
+     *
+     * @param grammar taken, may be null
+     * @param contextTokens tokens that a sequence may hold, which bounds what penalties look back on
+     * @throws dev.darkbloom.agent.base.AgentException {@code INVALID_REQUEST} when llama.cpp refuses a setting
+     */
+    TokenSampler newSampler(SamplerSettings settings, Grammar grammar, int contextTokens);
+
+    /** Frees the weights. Every decoder and every sampler has been closed. */
     @Override
     void close();
 

@@ -55,14 +55,6 @@ public interface TokenDecoder extends AutoCloseable {
     int decode();
 
     /**
-     * Builds a sampler chain.
-     *
-     * @param grammar taken, may be null
-     * @throws dev.darkbloom.agent.base.AgentException {@code INVALID_REQUEST} when llama.cpp refuses a setting
-     */
-    TokenSampler newSampler(SamplerSettings settings, Grammar grammar);
-
-    /**
      * Picks the next token from a row's logits and accepts it in {@code sampler}.
      *
      * @return the token, or -1 when the sampler's grammar allows none

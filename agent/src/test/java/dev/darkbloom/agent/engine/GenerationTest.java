@@ -215,24 +215,34 @@ class GenerationTest {
         try (var rig = Rig.of(Rig.spec(64, 1)); ModelLease lease = rig.acquire()) {
             rig.behaviour.failSampler(new AgentException(ErrorCode.INVALID_REQUEST, "mirostat 7"));
 
-            try (Caller caller = Caller.of(1, 2, 3).grammar(new FakeGrammar(rig.behaviour, 4)).submit(lease)) {
-                caller.readAll();
-                assertThat(caller.ending()).isEqualTo(ErrorCode.INVALID_REQUEST);
+            try (Caller caller = Caller.of(1, 2, 3).grammar(new FakeGrammar(rig.behaviour, 4))) {
+                assertThatThrownBy(() -> caller.submit(lease)).isInstanceOfSatisfying(AgentException.class,
+                        error -> assertThat(error.code()).isEqualTo(ErrorCode.INVALID_REQUEST));
             }
             assertThat(rig.behaviour.leaks()).doesNotContain("samplers", "grammars");
-            assertThat(rig.status().busySlots()).isZero();
+            assertThat(rig.status().waiting()).isZero();
         }
+    }
+
+    private static ModelLease withWindow(Rig rig) throws InterruptedException {
+        rig.behaviour.window(16);
+        return rig.acquire();
     }
 
     @Test
     void requestIsNotLostToAnErrorWhileItIsPlaced() throws Exception {
-        try (var rig = Rig.of(Rig.spec(64, 1)); ModelLease lease = rig.acquire()) {
-            rig.behaviour.failSampler(new StackOverflowError());
+        try (var rig = Rig.of(Rig.spec(64, 1)); ModelLease lease = withWindow(rig)) {
+            try (Caller caller = Caller.of(1, 2, 3).max(3).submit(lease)) {
+                caller.readAll();
+            }
+            rig.behaviour.failLook(new StackOverflowError());
 
-            try (Caller caller = Caller.of(1, 2, 3).submit(lease)) {
+            try (Caller caller = Caller.of(1, 2, 4).submit(lease)) {
                 caller.readAll();
                 assertThat(caller.ending()).isEqualTo(ErrorCode.GENERATION_FAILED);
             }
+            assertThat(rig.status().busySlots()).isZero();
+            assertThat(rig.behaviour.leaks()).doesNotContain("samplers");
         }
     }
 

@@ -37,7 +37,7 @@ class JvmEndingInputsTest {
     void stillAnswersAndClose() {
         decoder.removeFrom(0, 0);
         int[] prompt = LoadedModels.tokens(model, LoadedModels.question("What colour is the sky?"));
-        try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null)) {
+        try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, 1024)) {
             assertThat(LoadedModels.text(model, decoder.sample(sampler, feed(prompt)))).isEqualTo("The");
         }
         decoder.close();
@@ -102,7 +102,7 @@ class JvmEndingInputsTest {
 
         decoder.add(1, 0, 0, false);
         decoder.decode();
-        try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null)) {
+        try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, 1024)) {
             assertThatThrownBy(() -> decoder.sample(sampler, 0)).isInstanceOf(IllegalStateException.class);
             assertThatThrownBy(() -> decoder.sample(sampler, 7)).isInstanceOf(IllegalStateException.class);
         }
@@ -128,7 +128,7 @@ class JvmEndingInputsTest {
                 greedy.order(), bias, null);
         int[] prompt = LoadedModels.tokens(model, LoadedModels.question("Hello"));
         var written = new StringBuilder();
-        try (TokenSampler sampler = decoder.newSampler(endAtOnce, model.tokenizer().compileGrammar(utf8("root ::= \"b\" \"a\" \"n\"")))) {
+        try (TokenSampler sampler = model.newSampler(endAtOnce, model.tokenizer().compileGrammar(utf8("root ::= \"b\" \"a\" \"n\"")), 1024)) {
             int row = feed(prompt);
             int position = prompt.length;
             int token = decoder.sample(sampler, row);
@@ -147,7 +147,7 @@ class JvmEndingInputsTest {
     @Test
     void samplingOnAfterAGrammarHasEndedDoesNotEndTheProcess() {
         int[] prompt = LoadedModels.tokens(model, LoadedModels.question("Hello"));
-        try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), model.tokenizer().compileGrammar(utf8("root ::= \"a\"")))) {
+        try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), model.tokenizer().compileGrammar(utf8("root ::= \"a\"")), 1024)) {
             int row = feed(prompt);
             int position = prompt.length;
             for (int i = 0; i < 4; i++) {

@@ -38,7 +38,7 @@ class LlamaContextTest {
     /** Decodes {@code prompt} into {@code sequence} from {@code position} on and continues greedily to the end of the answer. */
     private String answer(int sequence, int[] prompt, int position) {
         var produced = new ArrayList<Integer>();
-        try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null)) {
+        try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, 1024)) {
             int row = feed(sequence, prompt, position);
             int next = position + prompt.length;
             int token = decoder.sample(sampler, row);
@@ -130,7 +130,7 @@ class LlamaContextTest {
     @Test
     void logProbabilitiesAreThoseOfTheRawLogitsMostLikelyFirst() {
         int row = feed(0, prompt("What is the capital of France?"), 0);
-        try (var arena = Arena.ofConfined(); TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null)) {
+        try (var arena = Arena.ofConfined(); TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, 1024)) {
             int token = decoder.sample(sampler, row);
             MemorySegment entry = arena.allocate(4 + 8 * 5, 8);
 
@@ -161,7 +161,7 @@ class LlamaContextTest {
             var picked = new ArrayList<Integer>();
             decoder.removeFrom(0, 0);
             int[] prompt = prompt("Tell me a story.");
-            try (TokenSampler sampler = decoder.newSampler(settings, null)) {
+            try (TokenSampler sampler = model.newSampler(settings, null, 1024)) {
                 int row = feed(0, prompt, 0);
                 for (int i = 0; i < 20; i++) {
                     int token = decoder.sample(sampler, row);
@@ -203,7 +203,7 @@ class LlamaContextTest {
     void aStepAllocatesNothingOnTheHeap() {
         int[] prompt = prompt("Tell me a story.");
         var threads = (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
-        try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null)) {
+        try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, 1024)) {
             int row = feed(0, prompt, 0);
             int next = prompt.length;
             long before = 0;

@@ -18,6 +18,7 @@ public final class FakeBehaviour {
     volatile MemoryKind memoryKind = MemoryKind.ATTENTION;
     volatile int windowTokens = Integer.MAX_VALUE;
     volatile long kvCells = Long.MAX_VALUE;
+    volatile Error lookFailure;
     volatile int endOneIn;
     volatile ManualClock clock;
     volatile long nanosPerToken;
@@ -57,6 +58,11 @@ public final class FakeBehaviour {
         memoryKind = MemoryKind.SLIDING_WINDOW;
         windowTokens = tokens;
         return this;
+    }
+
+    /** Has every look at a sequence's first position fail. */
+    public void failLook(Error failure) {
+        lookFailure = failure;
     }
 
     /** Sets the KV cells that all sequences share; otherwise there are enough for every sequence to be full. */

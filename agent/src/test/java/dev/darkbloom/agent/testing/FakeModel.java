@@ -1,9 +1,12 @@
 package dev.darkbloom.agent.testing;
 
 import dev.darkbloom.agent.llama.ChatTemplate;
+import dev.darkbloom.agent.llama.Grammar;
 import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.TokenDecoder;
+import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -104,6 +107,21 @@ public final class FakeModel implements ModelRuntime {
     }
 
     @Override
+    public TokenSampler newSampler(SamplerSettings settings, Grammar grammar, int contextTokens) {
+        behaviour.check(!closed.get(), "a sampler was made for a closed model");
+        if (grammar != null) {
+            ((FakeGrammar) grammar).take();
+        }
+        switch (behaviour.samplerFailure) {
+            case null -> { }
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case Throwable t -> throw new IllegalArgumentException(t);
+        }
+        return new FakeSampler(behaviour, (FakeGrammar) grammar);
+    }
+
+    @Override
     public TokenDecoder openDecoder() {
         behaviour.check(!closed.get(), "a context was opened on a closed model");
         RuntimeException failure = behaviour.decoderFailure;
@@ -117,6 +135,7 @@ public final class FakeModel implements ModelRuntime {
     public void close() {
         behaviour.check(closed.compareAndSet(false, true), "a model was closed twice");
         behaviour.check(behaviour.openDecoders.get() == 0 || behaviour.openModels.get() > 1, "a model was closed before its context");
+        behaviour.check(behaviour.openSamplers.get() == 0 || behaviour.openModels.get() > 1, "a model was closed before its samplers");
         behaviour.openModels.decrementAndGet();
         arena.close();
     }

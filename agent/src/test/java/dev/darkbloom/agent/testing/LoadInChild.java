@@ -3,6 +3,7 @@ package dev.darkbloom.agent.testing;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.KvLayout;
+import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.TokenDecoder;
@@ -46,7 +47,7 @@ public final class LoadInChild {
                 return "refused";
             }
             if (!embedding) {
-                generate(decoder, tokens.length, row);
+                generate(model, decoder, tokens.length, row);
             }
             return "decoded";
         } catch (AgentException e) {
@@ -61,8 +62,8 @@ public final class LoadInChild {
         }
     }
 
-    private static void generate(TokenDecoder decoder, int position, int row) {
-        try (var sampler = decoder.newSampler(SamplerSettings.greedy(), null)) {
+    private static void generate(ModelRuntime model, TokenDecoder decoder, int position, int row) {
+        try (var sampler = model.newSampler(SamplerSettings.greedy(), null, 1024)) {
             int next = decoder.sample(sampler, row);
             for (int i = 0; i < 4 && next >= 0; i++) {
                 decoder.clearBatch();
