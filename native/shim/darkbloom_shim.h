@@ -338,6 +338,9 @@ typedef struct dbs_delta {
 DBS_API int32_t dbs_parser_new(const dbs_chat * chat, int32_t parse_tool_calls, dbs_parser ** out);
 DBS_API void    dbs_parser_free(dbs_parser * parser);
 
+/* 1 once all that can follow is content, word for word: then it need not be fed any more, not even at the end. */
+DBS_API int32_t dbs_parser_is_plain(const dbs_parser * parser);
+
 /*
  * Adds a piece of the answer and tells what is new. Deltas live until the parser's next call. `is_final` is given once, with the
  * last piece (which may be empty). DBS_NO_PARSE only with is_final: the rest of the raw text is then handed out as content.

@@ -325,6 +325,10 @@ void dbs_parser_free(dbs_parser * parser) {
     delete parser;
 }
 
+int32_t dbs_parser_is_plain(const dbs_parser * parser) {
+    return parser != nullptr && parser->is_raw ? 1 : 0;
+}
+
 int32_t dbs_parser_feed(dbs_parser * parser, const char * text, size_t size, int32_t is_final, const dbs_delta ** deltas, size_t * n_deltas) {
     if (parser == nullptr || deltas == nullptr || n_deltas == nullptr || (text == nullptr && size > 0) || (is_final != 0 && is_final != 1) ||
         parser->is_finished) {

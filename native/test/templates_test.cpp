@@ -19,6 +19,10 @@ std::string reading_of(const dbs_chat * chat, const std::string & raw, size_t st
     CHECK_STATUS(DBS_OK, dbs_parser_new(chat, 0, &parser));
     for (size_t at = 0; at < raw.size(); at += step) {
         const size_t size = std::min(step, raw.size() - at);
+        if (dbs_parser_is_plain(parser) == 1) {
+            content.append(raw, at, size);
+            continue;
+        }
         dbs_parser_feed(parser, raw.data() + at, size, at + size == raw.size() ? 1 : 0, &deltas, &n_deltas);
         for (size_t i = 0; i < n_deltas; i++) {
             (deltas[i].kind == DBS_DELTA_REASONING ? reasoning : content) += text(deltas[i].text);

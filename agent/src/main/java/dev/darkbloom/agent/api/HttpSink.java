@@ -55,9 +55,9 @@ final class HttpSink implements ResponseSink {
     }
 
     @Override
-    public void event(MemorySegment dataLine) {
+    public void event(MemorySegment buffer, long size) {
         require(Phase.STREAMING);
-        outbox.append(dataLine, EVENT_END);
+        outbox.append(buffer, size, EVENT_END);
     }
 
     @Override

@@ -93,6 +93,11 @@ final class Outbox {
      * @throws AgentException {@code CANCELLED} when the client is gone or the thread is interrupted
      */
     void append(MemorySegment first, MemorySegment second) {
+        append(first, first.byteSize(), second);
+    }
+
+    /** As {@link #append(MemorySegment, MemorySegment)}, of {@code first} only its beginning. */
+    void append(MemorySegment first, long firstBytes, MemorySegment second) {
         boolean mayWait = !channel.eventLoop().inEventLoop();
         lock.lock();
         try {
@@ -105,8 +110,8 @@ final class Outbox {
                 filling = spare != null ? spare : new OutboxBuffer(channel.alloc());
                 spare = null;
             }
-            filling.append(first);
-            filling.append(second);
+            filling.append(first, firstBytes);
+            filling.append(second, second.byteSize());
             schedule();
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();

@@ -38,11 +38,12 @@ final class OutboxBuffer {
         return bytes.readableBytes();
     }
 
-    void append(MemorySegment source) {
-        int size = (int) source.byteSize();
+    /** Appends the first {@code bytes} of {@code source}. */
+    void append(MemorySegment source, long bytes) {
+        int size = Math.toIntExact(bytes);
         reserve(size);
-        MemorySegment.copy(source, 0, view, bytes.writerIndex(), size);
-        bytes.writerIndex(bytes.writerIndex() + size);
+        MemorySegment.copy(source, 0, view, this.bytes.writerIndex(), size);
+        this.bytes.writerIndex(this.bytes.writerIndex() + size);
     }
 
     private void reserve(int more) {

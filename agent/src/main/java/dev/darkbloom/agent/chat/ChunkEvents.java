@@ -34,7 +34,7 @@ final class ChunkEvents implements AutoCloseable {
     /** Ends the event and hands it on. */
     void send() {
         event.raw("}");
-        sink.event(event.segment());
+        sink.event(event.buffer(), event.length());
     }
 
     /** Ends the event of an answer's last choice: usage rides on it unless an event of its own was asked for. */

@@ -19,8 +19,13 @@ public interface ResponseSink {
     /** Begins a stream of events; called once, before the first {@link #event}. */
     void beginStream();
 
-    /** Sends one event: the bytes are {@code data: <json>} without line ends. */
-    void event(MemorySegment dataLine);
+    /** Sends one event: the first {@code size} bytes of {@code buffer} are {@code data: <json>} without line ends. */
+    void event(MemorySegment buffer, long size);
+
+    /** Sends one event, whose bytes are all of {@code dataLine}. */
+    default void event(MemorySegment dataLine) {
+        event(dataLine, dataLine.byteSize());
+    }
 
     /** Sends a comment that keeps the connection alive; does nothing where the transport has none. */
     void ping();

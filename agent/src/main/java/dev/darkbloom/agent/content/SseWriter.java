@@ -224,6 +224,11 @@ public final class SseWriter implements AutoCloseable {
         return out.segment();
     }
 
+    /** Returns the whole buffer, of which the first {@link #length} bytes were written; valid until the next write. Spares a view. */
+    public MemorySegment buffer() {
+        return out.buffer();
+    }
+
     /** Returns the bytes written since the last reset. */
     public long length() {
         return out.length();

@@ -17,15 +17,22 @@ final class LlamaChatParser implements ChatParser {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment handle;
     private final MemorySegment deltas = arena.allocate(ValueLayout.ADDRESS);
+    /** Whether all that can follow is content; then nobody has to read it. */
+    private boolean plain;
     private final MemorySegment count = arena.allocate(ValueLayout.JAVA_LONG);
 
     /** Takes {@code raw}. */
     LlamaChatParser(MemorySegment raw) {
         this.handle = raw.reinterpret(arena, llama_h::dbs_parser_free);
+        this.plain = llama_h.dbs_parser_is_plain(handle) == 1;
     }
 
     @Override
     public boolean feed(MemorySegment text, boolean last, Sink sink) {
+        if (plain) {
+            sink.content(text);
+            return true;
+        }
         int status = llama_h.dbs_parser_feed(handle, text, text.byteSize(), last ? 1 : 0, deltas, count);
         boolean accepted = status != llama_h.DBS_NO_PARSE();
         if (accepted) {
@@ -38,6 +45,7 @@ final class LlamaChatParser implements ChatParser {
                 pass(dbs_delta.asSlice(rows, i), sink);
             }
         }
+        plain = llama_h.dbs_parser_is_plain(handle) == 1;
         return accepted;
     }
 

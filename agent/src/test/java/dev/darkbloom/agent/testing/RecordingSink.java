@@ -66,7 +66,8 @@ public final class RecordingSink implements ResponseSink {
     }
 
     @Override
-    public void event(MemorySegment dataLine) {
+    public void event(MemorySegment buffer, long size) {
+        MemorySegment dataLine = buffer.asSlice(0, size);
         refuseWhenGone();
         if (!begun || ended || aborted) {
             throw new IllegalStateException("an event outside a stream");

@@ -8004,6 +8004,66 @@ public class llama_h extends llama_h$shared {
         }
     }
 
+    private static class dbs_parser_is_plain {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            llama_h.C_INT,
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dbs_parser_is_plain");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t dbs_parser_is_plain(const dbs_parser *parser)
+     * }
+     */
+    public static FunctionDescriptor dbs_parser_is_plain$descriptor() {
+        return dbs_parser_is_plain.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t dbs_parser_is_plain(const dbs_parser *parser)
+     * }
+     */
+    public static MethodHandle dbs_parser_is_plain$handle() {
+        return dbs_parser_is_plain.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t dbs_parser_is_plain(const dbs_parser *parser)
+     * }
+     */
+    public static MemorySegment dbs_parser_is_plain$address() {
+        return dbs_parser_is_plain.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t dbs_parser_is_plain(const dbs_parser *parser)
+     * }
+     */
+    public static int dbs_parser_is_plain(MemorySegment parser) {
+        var mh$ = dbs_parser_is_plain.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dbs_parser_is_plain", parser);
+            }
+            return (int)mh$.invokeExact(parser);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class dbs_parser_feed {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             llama_h.C_INT,
