@@ -37,6 +37,7 @@ const char * usage = R"(usage: llama-load --port N --model ID [options]
   --prompts FILE      one question per line, used in turn (a built-in one)
   --prefix FILE       text put before every question, for prompts that share a beginning
   --unique            number the questions, so that no two prompts are the same
+  --first N           number of the first question (0)
 
 Prints one JSON line: answers that failed, tokens per second of all streams together, time to first text, gaps between arrivals of text, and the
 share of one core that this program took itself. Tokens are what the server's usage says, however many it puts into an event or a write; an
@@ -58,6 +59,7 @@ struct settings {
     int                      warmup     = -1;
     int                      max_tokens = 200;
     bool                     unique     = false;
+    int                      first      = 0;
     std::string              prefix;
     std::vector<std::string> prompts{ "Tell me a story." };
 };
@@ -348,6 +350,8 @@ bool parse(int argc, char ** argv, settings & s) {
             s.requests = std::atoi(value);
         } else if (option == "--warmup") {
             s.warmup = std::atoi(value);
+        } else if (option == "--first") {
+            s.first = std::atoi(value);
         } else if (option == "--max-tokens") {
             s.max_tokens = std::atoi(value);
         } else if (option == "--prefix") {
@@ -388,13 +392,13 @@ int main(int argc, char ** argv) {
     }
     samples ignored;
     samples counted;
-    if (s.warmup > 0 && !run(streams, s.warmup, 0, ignored)) {
+    if (s.warmup > 0 && !run(streams, s.warmup, s.first, ignored)) {
         std::fprintf(stderr, "llama-load: no answer from port %d\n", s.port);
         return 1;
     }
     const double begin     = now_ms();
     const double cpu_begin = cpu_seconds();
-    if (!run(streams, s.requests, s.warmup, counted)) {
+    if (!run(streams, s.requests, s.first + s.warmup, counted)) {
         std::fprintf(stderr, "llama-load: lost the server on port %d\n", s.port);
         return 1;
     }
