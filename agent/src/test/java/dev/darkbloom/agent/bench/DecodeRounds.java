@@ -102,7 +102,7 @@ final class DecodeRounds implements AutoCloseable {
             whole &= !streams.get(i).isFinished();
         }
         end(count);
-        roundNanos.put(kind, whole ? Math.max(1, System.nanoTime() - begun) : expected / 10 * 9);
+        roundNanos.put(kind, whole ? Math.max(1, System.nanoTime() - begun) : expected / 2); // the round before had met a busy machine
         return whole ? new Figure(after - before, to - from, 1, 0) : null;
     }
 
