@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cinttypes>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -170,13 +171,13 @@ class Loop {
     Loop(const Loop &)             = delete;
     Loop & operator=(const Loop &) = delete;
 
-    /** Decodes one prompt in each stream; the streams' answers stay until the next round. */
-    size_t round(const std::vector<Prompt> & prompts, size_t first) {
+    /** Decodes one prompt in each stream, for so many seconds at most; the streams' answers stay until the next round. */
+    size_t round(const std::vector<Prompt> & prompts, size_t first, double most_seconds = HUGE_VAL) {
         const size_t n = std::min(streams.size(), prompts.size() - first);
         for (size_t s = 0; s < n; s++) {
             prefill(s, prompts[first + s]);
         }
-        decode(INT32_MAX);
+        decode(INT32_MAX, most_seconds);
         return n;
     }
 
@@ -185,7 +186,7 @@ class Loop {
         for (size_t s = 0; s < std::min(streams.size(), prompts.size()); s++) {
             prefill(s, prompts[s]);
         }
-        decode(steps);
+        decode(steps, HUGE_VAL);
         for (Stream & stream : streams) {
             stream = Stream();
         }
@@ -247,9 +248,9 @@ class Loop {
         totals.prefill_tokens += static_cast<int64_t>(prompt.size() - kept);
     }
 
-    void decode(int most_steps) {
+    void decode(int most_steps, double most_seconds) {
         const auto begin = Clock::now();
-        for (int step = 0; step < most_steps; step++) {
+        for (int step = 0; step < most_steps && (most_seconds == HUGE_VAL || seconds_since(begin) < most_seconds); step++) {
             batch.n_tokens = 0;
             rows.clear();
             for (size_t s = 0; s < streams.size(); s++) {

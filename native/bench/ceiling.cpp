@@ -9,18 +9,19 @@ const char * const usage = R"(Usage: llama-ceiling -m MODEL --text FILE [options
 Decodes the same prompts greedily, past the end of generation, under every combination of threads, thread pool, polling, flash attention and
 KV layout, and prints the speed of each and the best at each number of streams: the ceiling that other figures are held against.
 
-Each repetition runs every combination once, in a new context with some steps to warm up, in an order that turns from repetition to repetition,
-so that a drift of the machine's speed meets all alike. From the second repetition on, combinations whose best run is further below the best
-median than --keep-within are run no more. Decode counts steps only; prefill is told beside it.
+Two short scouting passes go over every combination and drop those that are far behind the best. Then each repetition runs every combination
+that is left once, to the end. A run has a new context, with some steps to warm up, and the order turns from pass to pass, so that a drift of
+the machine's speed meets all alike. Decode counts steps only; prefill is told beside it.
 
   --text FILE           a prompt a line; special tokens are read as such, \n and \\ are escapes
   --streams LIST        sequences that decode together (1,4,8,16)
   --slots N             sequences that the context has room for (as many as decode)
   --threads LIST        compute threads (1 to the machine's cores, doubling)
   --predict N           tokens for each stream (200)
-  --repetitions N       runs of each combination (5)
-  --least-ms N          a run decodes its prompts again until its steps have taken so long (300)
-  --keep-within PERCENT (15; 100 keeps all)
+  --repetitions N       whole runs of each combination that was not dropped (5)
+  --least-ms N          a whole run decodes its prompts again until its steps have taken so long (300)
+  --scout-ms N          how long the steps of a scouting run may take (1000)
+  --keep-within PERCENT how far behind the best scouts a combination may be and stay (15; 100 keeps all)
   --ctx N               tokens for each sequence (1024)
   --batch N, --ubatch N (512)
   --warmup N            steps before the clock starts (16)
@@ -42,6 +43,7 @@ struct Options {
     int              repetitions = 5;
     int              keep_within = 15;
     int              least_ms    = 300;
+    int              scout_ms    = 1000;
     int              warmup      = 16;
     int              gpu_layers  = -1;
     bool             table       = true;
@@ -70,6 +72,8 @@ Options read_options(int argc, char ** argv) {
             options.repetitions = in.number(1);
         } else if (name == "--least-ms") {
             options.least_ms = in.number(0);
+        } else if (name == "--scout-ms") {
+            options.scout_ms = in.number(1);
         } else if (name == "--keep-within") {
             options.keep_within = in.number(0);
         } else if (name == "--ctx") {
@@ -116,12 +120,13 @@ double median(std::vector<double> values) {
 /** One combination and how fast it was, in tokens per second, run by run. */
 struct Entry {
     Tuning              tuning;
+    std::vector<double> scouts;
     std::vector<double> decode;
     std::vector<double> prefill;
     bool                dropped = false;
 
-    double best() const { return *std::max_element(decode.begin(), decode.end()); }
-    double least() const { return *std::min_element(decode.begin(), decode.end()); }
+    /** Whole runs, or the scouts of a combination that has none. */
+    const std::vector<double> & told() const { return decode.empty() ? scouts : decode; }
 };
 
 /** The combinations that differ at a number of sequences: one sequence has one KV layout, and one thread waits for no other. */
@@ -146,7 +151,8 @@ std::vector<Entry> combinations(const Options & options, int slots) {
     return entries;
 }
 
-void measure(Entry & entry, const Options & options, const Room & room, int streams, llama_model * model, const std::vector<Prompt> & prompts) {
+/** Runs one combination, to the end or as a scout. */
+void measure(Entry & entry, bool scout, const Options & options, const Room & room, int streams, llama_model * model, const std::vector<Prompt> & prompts) {
     Task task;
     task.parallel   = streams;
     task.predict    = options.predict;
@@ -157,40 +163,52 @@ void measure(Entry & entry, const Options & options, const Room & room, int stre
     }
     Loop loop(task, room, model, ctx.get());
     loop.warm_up(prompts, options.warmup);
-    do {
-        loop.round(prompts, 0);
-    } while (loop.totals.decode_seconds * 1000 < options.least_ms);
-    entry.decode.push_back(loop.totals.decode_rate());
+    if (scout) {
+        loop.round(prompts, 0, options.scout_ms / 1000.0);
+        entry.scouts.push_back(loop.totals.decode_rate());
+    } else {
+        do {
+            loop.round(prompts, 0);
+        } while (loop.totals.decode_seconds * 1000 < options.least_ms);
+        entry.decode.push_back(loop.totals.decode_rate());
+    }
     entry.prefill.push_back(loop.totals.prefill_rate());
+}
+
+/** Marks the combinations whose better scout is too far behind; a scout may have met a busy machine, two seldom do. */
+void drop(std::vector<Entry> & all, int keep_within) {
+    double top = 0;
+    for (const Entry & entry : all) {
+        top = std::max(top, median(entry.scouts));
+    }
+    for (Entry & entry : all) {
+        entry.dropped = *std::max_element(entry.scouts.begin(), entry.scouts.end()) < top * (1 - keep_within / 100.0);
+    }
 }
 
 /** Runs all combinations at a number of streams; returns them with the fastest first. */
 std::vector<Entry> sweep(const Options & options, int streams, llama_model * model, const std::vector<Prompt> & file) {
-    Room room               = options.room;
-    room.slots              = std::max(options.slots, streams);
-    std::vector<Entry> all  = combinations(options, room.slots);
-    const auto         asks = repeated(file, static_cast<size_t>(streams));
-    for (int repetition = 0; repetition < options.repetitions; repetition++) {
+    constexpr int scouting_passes = 2;
+
+    Room room              = options.room;
+    room.slots             = std::max(options.slots, streams);
+    std::vector<Entry> all = combinations(options, room.slots);
+    const auto         ask = repeated(file, static_cast<size_t>(streams));
+    for (int pass = 0; pass < scouting_passes + options.repetitions; pass++) {
+        const bool scout = pass < scouting_passes;
         std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 3), all.end());
         for (Entry & entry : all) {
             if (!entry.dropped) {
-                measure(entry, options, room, streams, model, asks);
-                std::fprintf(stderr, "\r%s: %d streams, repetition %d of %d   ", BENCH_PROGRAM, streams, repetition + 1, options.repetitions);
+                measure(entry, scout, options, room, streams, model, ask);
             }
         }
-        double top = 0;
-        for (const Entry & entry : all) {
-            top = std::max(top, median(entry.decode));
-        }
-        for (Entry & entry : all) {
-            // One run may have met a busy machine; two seldom do.
-            entry.dropped = entry.dropped || (repetition > 0 && entry.best() < top * (1 - options.keep_within / 100.0));
+        std::fprintf(stderr, "%s: %d streams, pass %d of %d\n", BENCH_PROGRAM, streams, pass + 1, scouting_passes + options.repetitions);
+        if (pass + 1 == scouting_passes) {
+            drop(all, options.keep_within);
         }
     }
-    std::fprintf(stderr, "\n");
-    // What was dropped has fewer runs, and a lucky one among few must not win.
     std::stable_sort(all.begin(), all.end(), [](const Entry & a, const Entry & b) {
-        return a.dropped != b.dropped ? b.dropped : median(a.decode) > median(b.decode);
+        return a.dropped != b.dropped ? b.dropped : median(a.told()) > median(b.told());
     });
     return all;
 }
@@ -201,8 +219,9 @@ std::string settings(const Tuning & t) {
 }
 
 void print_row(int streams, const Entry & entry) {
-    std::printf("| %d | %.1f (%.1f–%.1f) | %s | %zu | %.0f |\n", streams, median(entry.decode), entry.least(), entry.best(), settings(entry.tuning).c_str(),
-                entry.decode.size(), median(entry.prefill));
+    const auto [least, most] = std::minmax_element(entry.told().begin(), entry.told().end());
+    std::printf("| %d | %.1f (%.1f–%.1f) | %s | %zu%s | %.0f |\n", streams, median(entry.told()), *least, *most, settings(entry.tuning).c_str(), entry.told().size(),
+                entry.decode.empty() ? " short" : "", median(entry.prefill));
 }
 
 void print_header(const char * title) {
@@ -231,6 +250,7 @@ void write_json(const Options & options, const std::vector<std::vector<Entry>> &
             std::fprintf(out, "%s\n {\"streams\": %d, \"rank\": %zu, \"threads\": %d, \"threadpool\": %s, \"poll\": %d, \"flash_attn\": \"%s\", \"kv\": \"%s\", \"dropped\": %s", comma,
                          options.streams[i], rank, t.threads, t.threadpool ? "true" : "false", t.poll, t.flash.c_str(), t.unified ? "unified" : "streams",
                          entry.dropped ? "true" : "false");
+            write_list(out, "scout_tokens_per_second", entry.scouts);
             write_list(out, "decode_tokens_per_second", entry.decode);
             write_list(out, "prefill_tokens_per_second", entry.prefill);
             std::fprintf(out, "}");

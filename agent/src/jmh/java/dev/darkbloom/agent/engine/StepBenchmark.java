@@ -34,6 +34,7 @@ import org.openjdk.jmh.annotations.Warmup;
 public class StepBenchmark {
     private static final int TOKENS = 20_000;
     private static final int WHOLE = 16 * TOKENS;
+    private static final int CONTEXT = 1 << 14;
 
     /** Requests that are answered together; the engine has 16 slots. */
     @Param({"1", "16"})
@@ -53,7 +54,7 @@ public class StepBenchmark {
     public void open() throws InterruptedException {
         rig = Rig.of(Rig.spec(WHOLE + 100, 16));
         lease = rig.acquire();
-        decoder = new FakeOpener().open(Rig.spec(1 << 20, 16), _ -> true).openDecoder();
+        decoder = new FakeOpener().open(Rig.spec(CONTEXT, 16), _ -> true).openDecoder();
         sampler = decoder.newSampler(SamplerSettings.greedy(), null);
     }
 
@@ -103,7 +104,7 @@ public class StepBenchmark {
         for (int row = 0; row < streams; row++) {
             sum += decoder.sample(sampler, row);
         }
-        if (++position == 1 << 20) {
+        if (++position == CONTEXT) {
             position = 0;
             for (int sequence = 0; sequence < streams; sequence++) {
                 decoder.removeFrom(sequence, 0);
