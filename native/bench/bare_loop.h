@@ -181,12 +181,12 @@ class Loop {
         return n;
     }
 
-    /** Runs prefill and some steps that are not counted: pages are touched, threads are awake, clocks are up. */
+    /** Runs prefill and some steps, for a second at most, that are not counted: pages are touched, threads are awake, clocks are up. */
     void warm_up(const std::vector<Prompt> & prompts, int steps) {
         for (size_t s = 0; s < std::min(streams.size(), prompts.size()); s++) {
             prefill(s, prompts[s]);
         }
-        decode(steps, HUGE_VAL);
+        decode(steps, 1);
         for (Stream & stream : streams) {
             stream = Stream();
         }
