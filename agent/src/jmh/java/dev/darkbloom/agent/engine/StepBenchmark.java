@@ -4,6 +4,8 @@ import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.TokenDecoder;
 import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.testing.FakeOpener;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -35,6 +37,7 @@ public class StepBenchmark {
     private static final int TOKENS = 20_000;
     private static final int WHOLE = 16 * TOKENS;
     private static final int CONTEXT = 1 << 14;
+    private static final int TOKEN = 5;
 
     /** Requests that are answered together; the engine has 16 slots. */
     @Param({"1", "16"})
@@ -56,6 +59,7 @@ public class StepBenchmark {
         lease = rig.acquire();
         decoder = new FakeOpener().open(Rig.spec(CONTEXT, 16), _ -> true).openDecoder();
         sampler = decoder.newSampler(SamplerSettings.greedy(), null);
+        sampler.acceptPrompt(Arena.ofAuto().allocateFrom(ValueLayout.JAVA_INT, TOKEN)); // the decoder compares it with what it holds
     }
 
     /** {@value #WHOLE} tokens by all streams together. */
@@ -97,7 +101,7 @@ public class StepBenchmark {
     public int decoderAlone() {
         decoder.clearBatch();
         for (int sequence = 0; sequence < streams; sequence++) {
-            decoder.add(5, position, sequence, true);
+            decoder.add(TOKEN, position, sequence, true);
         }
         decoder.decode();
         int sum = 0;
