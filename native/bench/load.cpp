@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,8 +37,11 @@ const char * usage = R"(usage: llama-load --port N --model ID [options]
   --prompts FILE      one question per line, used in turn (a built-in one)
   --prefix FILE       text put before every question, for prompts that share a beginning
   --unique            number the questions, so that no two prompts are the same
+  --first N           number of the first question (0)
 
-Prints one JSON line: answers that failed (their tokens are not counted), tokens per second of all streams together, time to first token, gaps between tokens.
+Prints one JSON line: answers that failed, tokens per second of all streams together, time to first text, gaps between arrivals of text, and the
+share of one core that this program took itself. Tokens are what the server's usage says, however many it puts into an event or a write; an
+answer without usage, or broken off, has failed, and its tokens are not counted.
 )";
 
 using clock_type = std::chrono::steady_clock;
@@ -55,6 +59,7 @@ struct settings {
     int                      warmup     = -1;
     int                      max_tokens = 200;
     bool                     unique     = false;
+    int                      first      = 0;
     std::string              prefix;
     std::vector<std::string> prompts{ "Tell me a story." };
 };
@@ -63,8 +68,17 @@ struct samples {
     std::vector<double> ttft; // ms
     std::vector<double> itl;  // ms
     int64_t             tokens = 0;
+    int64_t             events = 0; // with text
     int                 failed = 0;
 };
+
+/** Processor time that this program has used, in seconds. */
+double cpu_seconds() {
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    const auto seconds = [](const timeval & t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
 
 void append_escaped(std::string & out, std::string_view text) {
     for (const char c : text) {
@@ -120,9 +134,11 @@ class stream {
         }
         const std::string request = request_of(settings_, number);
         in_.clear();
-        parsed_ = 0;
-        done_   = false;
-        tokens_ = 0;
+        done_     = false;
+        failed_   = false;
+        accepted_ = false;
+        tokens_   = 0;
+        events_   = 0;
         sent_   = now_ms();
         last_   = 0;
         first_  = 0;
@@ -146,26 +162,31 @@ class stream {
         const ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
         if (n <= 0) {
             disconnect();
-            failed_ = !done_;
+            failed_ = !done_ || tokens_ == 0;
             return true;
         }
-        in_.append(buffer, static_cast<size_t>(n));
         const double time = now_ms();
-        size_t       end;
-        while ((end = in_.find('\n', parsed_)) != std::string::npos) {
-            const std::string_view line(in_.data() + parsed_, end - parsed_);
-            parsed_ = end + 1;
-            if (line.rfind("data: ", 0) == 0) {
-                done_ = done_ || line.rfind("data: [DONE]", 0) == 0;
-                event(line.substr(6), time);
+        // A line that ends in this read is looked at where it lies; only one that is broken off is kept.
+        std::string_view rest(buffer, static_cast<size_t>(n));
+        if (!in_.empty()) {
+            const size_t end = rest.find('\n');
+            in_.append(rest.substr(0, end));
+            if (end == std::string_view::npos) {
+                return false;
             }
+            rest.remove_prefix(end + 1);
+            const std::string joined = std::move(in_);
+            in_.clear();
+            line(joined, time);
         }
-        if (in_.rfind("HTTP/1.1 200", 0) != 0 && in_.size() > 12) {
+        for (size_t end; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+            line(rest.substr(0, end), time);
+        }
+        in_.assign(rest);
+        if (failed_) {
             disconnect();
-            failed_ = true;
-            return true;
         }
-        return false;
+        return failed_;
     }
 
     void collect(samples & into) const {
@@ -176,24 +197,42 @@ class stream {
         into.ttft.push_back(first_ - sent_);
         into.itl.insert(into.itl.end(), gaps_.begin(), gaps_.end());
         into.tokens += tokens_;
+        into.events += events_;
     }
 
   private:
+    void line(std::string_view text, double time) {
+        if (!accepted_) { // the status line comes first
+            accepted_ = true;
+            failed_   = text.rfind("HTTP/1.1 200", 0) != 0;
+        } else if (text.rfind("data: {", 0) == 0) {
+            event(text.substr(6), time);
+        } else if (text.rfind("data: [DONE]", 0) == 0) {
+            done_ = true;
+        }
+    }
+
     void event(std::string_view json, double time) {
-        const size_t usage_at = json.find("\"completion_tokens\":");
-        if (usage_at != std::string_view::npos) {
-            tokens_ = std::strtoll(json.data() + usage_at + 20, nullptr, 10);
+        constexpr std::string_view content = "\"content\":\"";
+        const size_t               at      = json.find(content);
+        if (at != std::string_view::npos && at + content.size() < json.size() && json[at + content.size()] != '"') {
+            events_++;
+            if (first_ == 0) {
+                first_ = time;
+            } else {
+                gaps_.push_back(time - last_);
+            }
+            last_ = time;
         }
-        const bool has_text = json.find("\"content\":\"") != std::string_view::npos && json.find("\"content\":\"\"") == std::string_view::npos;
-        if (!has_text) {
-            return;
+        // Usage rides at the end of the last event with text, or on one of its own.
+        constexpr std::string_view usage = "\"completion_tokens\":";
+        const size_t               told  = json.rfind("\"usage\":{");
+        if (told != std::string_view::npos) {
+            const size_t number = json.find(usage, told);
+            if (number != std::string_view::npos) {
+                tokens_ = std::strtoll(json.data() + number + usage.size(), nullptr, 10);
+            }
         }
-        if (first_ == 0) {
-            first_ = time;
-        } else {
-            gaps_.push_back(time - last_);
-        }
-        last_ = time;
     }
 
     bool connect_to() {
@@ -224,9 +263,10 @@ class stream {
     bool                busy_   = false;
     bool                failed_ = false;
     bool                done_   = false;
-    std::string         in_;
-    size_t              parsed_ = 0;
+    bool                accepted_ = false; // the status line has come
+    std::string         in_;               // a line that is not whole yet
     int64_t             tokens_ = 0;
+    int64_t             events_ = 0;
     double              sent_   = 0;
     double              first_  = 0;
     double              last_   = 0;
@@ -310,6 +350,8 @@ bool parse(int argc, char ** argv, settings & s) {
             s.requests = std::atoi(value);
         } else if (option == "--warmup") {
             s.warmup = std::atoi(value);
+        } else if (option == "--first") {
+            s.first = std::atoi(value);
         } else if (option == "--max-tokens") {
             s.max_tokens = std::atoi(value);
         } else if (option == "--prefix") {
@@ -350,20 +392,23 @@ int main(int argc, char ** argv) {
     }
     samples ignored;
     samples counted;
-    if (s.warmup > 0 && !run(streams, s.warmup, 0, ignored)) {
+    if (s.warmup > 0 && !run(streams, s.warmup, s.first, ignored)) {
         std::fprintf(stderr, "llama-load: no answer from port %d\n", s.port);
         return 1;
     }
-    const double begin = now_ms();
-    if (!run(streams, s.requests, s.warmup, counted)) {
+    const double begin     = now_ms();
+    const double cpu_begin = cpu_seconds();
+    if (!run(streams, s.requests, s.first + s.warmup, counted)) {
         std::fprintf(stderr, "llama-load: lost the server on port %d\n", s.port);
         return 1;
     }
     const double seconds = (now_ms() - begin) / 1000;
+    const double cpu     = cpu_seconds() - cpu_begin;
     std::printf("{\"streams\":%d,\"requests\":%d,\"failed\":%d,\"tokens\":%lld,\"seconds\":%.3f,\"tokens_per_second\":%.2f,"
-                "\"ttft_ms_p50\":%.2f,\"ttft_ms_p95\":%.2f,\"itl_ms_p50\":%.3f,\"itl_ms_p95\":%.3f,\"itl_ms_p99\":%.3f}\n",
+                "\"ttft_ms_p50\":%.2f,\"ttft_ms_p95\":%.2f,\"itl_ms_p50\":%.3f,\"itl_ms_p95\":%.3f,\"itl_ms_p99\":%.3f,\"events\":%lld,\"client_cpu_share\":%.3f}\n",
                 s.streams, s.requests, counted.failed, static_cast<long long>(counted.tokens), seconds,
                 static_cast<double>(counted.tokens) / seconds, percentile(counted.ttft, 0.5), percentile(counted.ttft, 0.95),
-                percentile(counted.itl, 0.5), percentile(counted.itl, 0.95), percentile(counted.itl, 0.99));
+                percentile(counted.itl, 0.5), percentile(counted.itl, 0.95), percentile(counted.itl, 0.99), static_cast<long long>(counted.events),
+                cpu / seconds);
     return counted.ttft.empty() ? 1 : 0;
 }

@@ -1,0 +1,112 @@
+// The measures, one function each. A run of both sides stands next to each other in time, and which side goes first changes from run to run.
+'use strict';
+const path = require('path');
+const { row, header, pair, record } = require('./figures');
+const { temporaryFile, residentMegabytes } = require('./processes');
+const { startAgent, startPeer, ask, startEngine, bareDecode, sweep } = require('./sides');
+
+// Over these questions, asked of the demo past the end of its answers, both servers write valid UTF-8. A question whose answer does not is
+// useless: llama-server's parser gives such an answer up with an error (docs/benchmarks.md).
+const questions = [
+  'Tell me a story.', 'What is the capital of France?', 'Say the alphabet.', 'Count from 1 to 20.', 'Write a haiku about autumn.',
+  'Who are you?', 'What is self-route?', 'How do I start the agent?', 'What colour is the sky?', 'Tell me a story about a cat.',
+  'What is prefill?', 'What is unified memory?', 'How do you say cat in French?', 'Thank you', 'Tell me a story about a robot.', 'Hello!',
+];
+
+/** Enough to find good settings, not to tell the ceiling. */
+const SWEEP_REPETITIONS = 3;
+
+function promptsFile() {
+  return temporaryFile('prompts', questions.join('\n') + '\n');
+}
+
+/** Calls each of some functions once a run, in turn from the front and from the back; returns their results by function. */
+async function alternate(runs, sides) {
+  const results = sides.map(() => []);
+  for (let i = 0; i < runs; i++) {
+    const order = sides.map((_, at) => (i % 2 ? sides.length - 1 - at : at));
+    for (const at of order) results[at].push(await sides[at]());
+  }
+  return results;
+}
+
+/** The best that the bare loop can do here: every setting that matters. */
+async function ceiling(model, options) {
+  console.log(`\n### ${path.basename(model)}: the bare loop under every setting, ${options.maxTokens} tokens for each stream`);
+  const { text, entries } = sweep(model, promptsFile(), options.maxTokens, options.runs, options.ceilingArgs, options);
+  console.log(text.trimEnd());
+  record.push({ measure: 'ceiling', model: path.basename(model), entries });
+}
+
+/** The engine without HTTP against the bare loop at the same settings: those that a short sweep finds best. */
+async function engine(model, options) {
+  const prompts = promptsFile();
+  const entries = options.tuning ? [] : sweep(model, prompts, options.maxTokens, SWEEP_REPETITIONS, [], options).entries;
+  header(`${path.basename(model)}: decode without HTTP against the bare loop, tokens per second`, ['readers', 'streams', 'engine', 'bare loop', 'ratio']);
+  for (const streams of options.streams) {
+    // The engine always has a pool; a ceiling without one is told by `ceiling`.
+    const tuning = options.tuning || entries.find((entry) => entry.streams === streams && (entry.threadpool || entry.threads === 1));
+    const running = startEngine(model, prompts, options.maxTokens, tuning, options);
+    const first = bareDecode(model, prompts, options.maxTokens, streams, 1, tuning, options);
+    const rounds = Math.max(1, Math.ceil(options.engineMs / 1000 * first.decode_tokens_per_second / first.decode_tokens));
+    await running.ask(`${streams} 1 none`); // warm-up
+    await running.ask(`${streams} 1 await`);
+    const [alone, read, bare] = await alternate(options.runs, [
+      () => running.ask(`${streams} ${options.engineMs} none`),
+      () => running.ask(`${streams} ${options.engineMs} await`),
+      () => bareDecode(model, prompts, options.maxTokens, streams, rounds, tuning, options),
+    ]);
+    const what = { model: path.basename(model), streams, figure: 'decode_tokens_per_second', digits: 1 };
+    const settings = `${tuning.threads} threads, poll ${tuning.poll}, flash attention ${tuning.flash_attn}, ${tuning.kv}`;
+    pair({ ...what, measure: `nobody reads (${settings})` }, alone, bare);
+    pair({ ...what, measure: 'a thread waits for each stream' }, read, bare);
+    await running.stop();
+  }
+}
+
+/** Chat over HTTP, streamed, and the memory that is in use afterwards. */
+async function http(model, options) {
+  const servers = [await startAgent(model, options)];
+  if (options.server) servers.push(await startPeer(model, options));
+  const prompts = promptsFile();
+  const asking = (streams) => servers.map((server) => () => ask(server, streams, options.maxTokens, ['--prompts', prompts, '--requests', String(Math.max(4, 2 * streams))], options));
+  await alternate(1, asking(Math.max(...options.streams))); // code is compiled, pages are touched
+  header(`${path.basename(model)}: chat over HTTP, streamed`, ['measure', 'streams', 'agent', options.server ? 'llama-server' : '–', 'ratio']);
+  for (const streams of options.streams) {
+    const [ours, theirs = []] = await alternate(options.runs, asking(streams));
+    const what = { model: path.basename(model), streams, digits: 1 };
+    pair({ ...what, measure: 'tok/s', figure: 'tokens_per_second' }, ours, theirs);
+    const sum = (runs, figure) => runs.reduce((all, run) => all + run[figure], 0);
+    if (sum(ours, 'failed') + sum(theirs, 'failed') > 0) row(['answers that failed', streams, sum(ours, 'failed'), theirs.length ? sum(theirs, 'failed') : '–', '']);
+    pair({ ...what, measure: 'TTFT p50 ms', figure: 'ttft_ms_p50', lowerIsBetter: true }, ours, theirs);
+    pair({ ...what, measure: 'ITL p50 ms', figure: 'itl_ms_p50', digits: 2, lowerIsBetter: true }, ours, theirs);
+    pair({ ...what, measure: 'ITL p99 ms', figure: 'itl_ms_p99', digits: 2, lowerIsBetter: true }, ours, theirs);
+    pair({ ...what, measure: 'the client\'s share of a core', figure: 'client_cpu_share', digits: 3 }, ours, theirs);
+  }
+  const resident = servers.map((server) => [{ v: residentMegabytes(server.pid) }]);
+  pair({ measure: 'resident MB', model: path.basename(model), streams: '–', figure: 'v', digits: 0, lowerIsBetter: true }, resident[0], resident[1] || []);
+  for (const server of servers) await server.stop();
+}
+
+/** Eight requests that begin with the same text of about 500 tokens: at first nothing is cached, then that text is. */
+async function prefix(model, options) {
+  const shared = temporaryFile('prefix', 'The following notes were taken on a long walk through the old town, and they are all that is left of it. '.repeat(22));
+  const cold = [[], []];
+  const warm = [[], []];
+  for (let run = 0; run < options.runs; run++) {
+    const starts = options.server ? [startAgent, startPeer] : [startAgent];
+    for (const i of starts.map((_, at) => (run % 2 ? starts.length - 1 - at : at))) {
+      const server = await starts[i](model, options);
+      const eight = (first) => ask(server, 8, 8, ['--prefix', shared, '--requests', '8', '--warmup', '0', '--unique', '--first', String(first)], options);
+      cold[i].push(eight(0));
+      warm[i].push(eight(8));
+      await server.stop();
+    }
+  }
+  header(`${path.basename(model)}: eight requests that share about 500 tokens`, ['measure', 'streams', 'agent', options.server ? 'llama-server' : '–', 'ratio']);
+  const what = { model: path.basename(model), streams: 8, figure: 'ttft_ms_p50', digits: 1, lowerIsBetter: true };
+  pair({ ...what, measure: 'TTFT p50 ms, nothing cached' }, cold[0], cold[1]);
+  pair({ ...what, measure: 'TTFT p50 ms, warm' }, warm[0], warm[1]);
+}
+
+module.exports = { ceiling, engine, http, prefix };
