@@ -1,6 +1,6 @@
 package dev.darkbloom.agent;
 
-import dev.darkbloom.agent.cli.DarkbloomAgent;
+import dev.darkbloom.agent.cli.PlainQuestions;
 import java.util.Arrays;
 import java.util.List;
 
@@ -21,7 +21,7 @@ public final class Rehearsal {
             int end = words.indexOf(SEPARATOR);
             List<String> line = end < 0 ? words : words.subList(0, end);
             words = end < 0 ? List.of() : words.subList(end + 1, words.size());
-            exitCode = DarkbloomAgent.run(line.toArray(String[]::new));
+            exitCode = PlainQuestions.run(line.toArray(String[]::new));
         }
         System.exit(exitCode);
     }
