@@ -64,13 +64,6 @@ public final class DarkbloomAgent implements Runnable {
 
     /** Runs one command line of this process and returns its exit code. */
     public static int run(String... args) {
-        if (args.length == 1 && args[0].equals("--version")) {
-            // Installers and bug reports ask this often; reading annotations would triple its 80 ms.
-            for (String line : AgentVersion.current().lines()) {
-                System.out.println(line);
-            }
-            return 0;
-        }
         return commandLine(AgentHome.locate(), System.getenv(), Terminal.ofProcess(), args).execute(args);
     }
 

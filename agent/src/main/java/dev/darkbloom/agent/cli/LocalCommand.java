@@ -28,7 +28,7 @@ final class LocalCommand implements Callable<Integer> {
         var found = LocalEndpoint.find(root.home());
         if (json) {
             out.println(LocalEndpoint.recordJson(root.home()));
-            return found.isPresent() ? 0 : StatusCommand.NOT_RUNNING;
+            return found.isPresent() ? 0 : StatusAnswer.NOT_RUNNING;
         }
         LocalEndpoint endpoint = LocalEndpoint.require(root.home());
         List<String> models;

@@ -46,7 +46,7 @@ final class StopCommand implements Callable<Integer> {
             }
             case NOT_RUNNING -> {
                 root.terminal().out().println("no agent was running");
-                yield StatusCommand.NOT_RUNNING;
+                yield StatusAnswer.NOT_RUNNING;
             }
             case STILL_RUNNING -> {
                 err.println("the agent has not ended; darkbloom-agent stop --force ends it");

@@ -183,7 +183,14 @@ final class LlamaModel implements ModelRuntime {
 
     @Override
     public TokenDecoder openDecoder() {
-        return LlamaContext.open(this);
+        LlamaContext context = LlamaContext.open(this);
+        try {
+            WarmUp.run(context, spec.embedding());
+            return context;
+        } catch (Throwable t) {
+            context.close();
+            throw t;
+        }
     }
 
     @Override

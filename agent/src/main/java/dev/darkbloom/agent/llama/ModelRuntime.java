@@ -20,9 +20,10 @@ public interface ModelRuntime extends AutoCloseable {
     ModelFacts facts();
 
     /**
-     * Opens the model's context. Called on the thread that will own the decoder and close it.
+     * Opens the model's context, empty and warm: it has computed once. Called on the thread that will own the decoder and close it.
      *
-     * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses
+     * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses, {@code DECODE_FATAL} when it cannot
+     *     compute
      */
     TokenDecoder openDecoder();
 

@@ -10,8 +10,10 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
@@ -43,6 +45,7 @@ class LauncherTest {
         Path bin = Files.createDirectories(image.resolve("bin"));
         Path lib = Files.createDirectories(image.resolve("lib"));
         launcher = Files.copy(PROJECT.resolve("packaging/darkbloom-agent"), bin.resolve("darkbloom-agent"));
+        Files.copy(PROJECT.resolve("packaging/make-aot-cache"), bin.resolve("make-aot-cache"));
         Files.copy(PROJECT.resolve("scripts/find-jdk"), bin.resolve("find-jdk"));
         copy(Path.of(System.getProperty("darkbloom.native.lib")), image.resolve("native"));
         int number = 0;
@@ -150,6 +153,43 @@ class LauncherTest {
     }
 
     @Test
+    void whatWasLearntIsUsedAndPassedOverInSilenceWhereItDoesNotFit() throws Exception {
+        Path caches = image.resolve("aot");
+        try {
+            Result learning = run(image.resolve("bin/make-aot-cache"), "");
+            assertThat(learning.exitCode()).isZero();
+            assertThat(learning.err()).isEmpty();
+            assertThat(caches).isDirectoryContaining("glob:**/serve.aot").isDirectoryContaining("glob:**/ask.aot");
+
+            // With AOTMode=on Java refuses to run without the cache; a running agent's status is the real question.
+            Process agent = launchStrictly("start", "--local", "--model", "demo", "--port", "0", "--threads", "1");
+            assertThat(agent.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("ready: ");
+            Process status = launchStrictly("status");
+            assertThat(status.inputReader(StandardCharsets.UTF_8).readLine()).startsWith("state      ready");
+            assertThat(run("stop").exitCode()).isZero();
+
+            FileTime learnt = Files.getLastModifiedTime(caches.resolve("java"));
+            assertThat(run(image.resolve("bin/make-aot-cache"), "", "--if-stale").exitCode()).isZero();
+            assertThat(Files.getLastModifiedTime(caches.resolve("java"))).isEqualTo(learnt);
+
+            Files.write(caches.resolve("ask.aot"), new byte[] {1, 2, 3});
+            Result without = run("status");
+            assertThat(without.exitCode()).isEqualTo(3);
+            assertThat(without.err()).isEmpty();
+            Process refused = launchStrictly("status");
+            assertThat(refused.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(refused.exitValue()).as("the broken cache was looked at").isEqualTo(1);
+        } finally {
+            try (Stream<Path> files = Files.list(caches)) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(caches);
+        }
+    }
+
+    @Test
     void everyScriptParses() throws Exception {
         var scripts = new ArrayList<Path>();
         for (String folder : List.of("scripts", "packaging", ".ci")) {
@@ -176,7 +216,15 @@ class LauncherTest {
         return launch(launcher, args);
     }
 
+    private Process launchStrictly(String... args) throws IOException {
+        return launch(Map.of("JDK_JAVA_OPTIONS", "-XX:AOTMode=on"), launcher, args);
+    }
+
     private Process launch(Path program, String... args) throws IOException {
+        return launch(Map.of(), program, args);
+    }
+
+    private Process launch(Map<String, String> environment, Path program, String... args) throws IOException {
         var command = new ArrayList<String>();
         command.add(program.toString());
         command.addAll(List.of(args));
@@ -185,6 +233,7 @@ class LauncherTest {
         builder.environment().put("DARKBLOOM_AGENT_CACHE", directory.resolve("cache").toString());
         builder.environment().put("DARKBLOOM_AGENT_JAVA_HOME", System.getProperty("java.home"));
         builder.environment().remove("DARKBLOOM_AGENT_CONFIG");
+        builder.environment().putAll(environment);
         Process process = builder.start();
         started.add(process);
         return process;
