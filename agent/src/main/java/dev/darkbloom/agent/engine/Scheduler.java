@@ -50,7 +50,7 @@ final class Scheduler implements Workload {
     private long ticks;
 
     Scheduler(String modelId, TokenDecoder decoder, PieceTable pieces, NanoClock clock, ModelCounters counters, Finisher finisher, Bell bell,
-            long stepTargetNanos) {
+            StepPace pace) {
         this.modelId = modelId;
         this.decoder = decoder;
         this.pieces = pieces;
@@ -66,7 +66,7 @@ final class Scheduler implements Workload {
         }
         cache = new PromptCache(slots, decoder);
         planner = new BatchPlanner(slots, decoder);
-        pace = new StepPace(stepTargetNanos, decoder.ubatchTokens());
+        this.pace = pace;
     }
 
     @Override

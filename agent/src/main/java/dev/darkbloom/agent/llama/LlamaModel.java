@@ -177,8 +177,8 @@ final class LlamaModel implements ModelRuntime {
     }
 
     @Override
-    public TokenDecoder openDecoder() {
-        return LlamaContext.open(this);
+    public TokenDecoder openDecoder(ModelSpec room) {
+        return LlamaContext.open(this, room);
     }
 
     @Override

@@ -24,7 +24,17 @@ public interface ModelRuntime extends AutoCloseable {
      *
      * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses
      */
-    TokenDecoder openDecoder();
+    default TokenDecoder openDecoder() {
+        return openDecoder(spec());
+    }
+
+    /**
+     * Opens a context with other room or settings than the model was loaded with. Called on the thread that will own the decoder and close it.
+     *
+     * @param room as {@link #spec} but for slots, context, KV layout and settings
+     * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses
+     */
+    TokenDecoder openDecoder(ModelSpec room);
 
     /** Frees the weights. Every decoder has been closed. */
     @Override

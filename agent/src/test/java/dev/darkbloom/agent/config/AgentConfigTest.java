@@ -34,6 +34,10 @@ class AgentConfigTest {
                 "backend.threads | a whole number from 0 to 512 | 0",
                 "backend.gpu_layers | a whole number from -1 to 100000 | -1",
                 "backend.flash_attention | one of auto, off, on | \"auto\"",
+                "backend.thread_polling | a whole number from -1 to 100 | -1",
+                "backend.ubatch_tokens | a whole number from 0 to 16384 | 0",
+                "backend.prefill_chunk_tokens | a whole number from 0 to 16384 | 0",
+                "backend.calibration | one of auto, off | \"auto\"",
                 "backend.startup_preload | true or false | true",
                 "backend.queue_limit | a whole number from 1 to 100000 | 64",
                 "models.<id>.path | the path of a GGUF file | \"\"",
@@ -51,7 +55,8 @@ class AgentConfigTest {
 
         assertThat(config).isEqualTo(new AgentConfig(
                 new AgentConfig.Provider(new DataSize(4L << 30)),
-                new AgentConfig.Backend(List.of(), 8, 0, 0, -1, AgentConfig.FlashAttention.AUTO, true, 64),
+                new AgentConfig.Backend(List.of(), 8, 0, 0, -1, AgentConfig.FlashAttention.AUTO, -1, 0, 0, AgentConfig.Calibration.AUTO,
+                        true, 64),
                 new AgentConfig.Local(8000, "127.0.0.1", List.of(), Duration.ofSeconds(15)),
                 Map.of()));
     }
@@ -69,6 +74,10 @@ class AgentConfigTest {
                 threads = 6
                 gpu_layers = 0
                 flash_attention = "on"
+                thread_polling = 2
+                ubatch_tokens = 256
+                prefill_chunk_tokens = 128
+                calibration = "off"
                 startup_preload = false
                 queue_limit = 1
 
@@ -88,7 +97,8 @@ class AgentConfigTest {
 
         assertThat(config).isEqualTo(new AgentConfig(
                 new AgentConfig.Provider(new DataSize(3L << 29)),
-                new AgentConfig.Backend(List.of("demo", "~/m.gguf"), 2, 4096, 6, 0, AgentConfig.FlashAttention.ON, false, 1),
+                new AgentConfig.Backend(List.of("demo", "~/m.gguf"), 2, 4096, 6, 0, AgentConfig.FlashAttention.ON, 2, 256,
+                        128, AgentConfig.Calibration.OFF, false, 1),
                 new AgentConfig.Local(0, "0.0.0.0", List.of("https://app.example"), Duration.ofSeconds(3)),
                 Map.of("org/model-1.5", new AgentConfig.Model(
                         Optional.of(Path.of("/m/file.gguf")), 512, Optional.of(Path.of("/m/chat.jinja"))))));

@@ -234,6 +234,7 @@ class AgentRuntimeTest {
                 .with(ConfigAddress.of(ConfigKey.CONTEXT_LENGTH), "512", "test")
                 // Threads that wait for each other are slow on a machine whose cores are taken.
                 .with(ConfigAddress.of(ConfigKey.THREADS), "1", "test")
+                .with(ConfigAddress.of(ConfigKey.CALIBRATION), "off", "test")
                 .with(ConfigAddress.of(ConfigKey.MEMORY_RESERVE), "0", "test");
         return new StartOptions(home, home.configFile(), values, List.of(model), false, true, false);
     }
