@@ -54,7 +54,7 @@ final class BenchmarkCommand implements Callable<Integer> {
     private int runs;
 
     @Option(names = "--calibrate",
-            description = "Before that, find anew with which settings this machine computes the model fastest, on a battery and beside other work, too.")
+            description = "Before that, find anew with which settings the model computes fastest here, on a battery and beside other work, too.")
     private boolean calibrate;
 
     @Option(names = "--json", description = "As JSON.")

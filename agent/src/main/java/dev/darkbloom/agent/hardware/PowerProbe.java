@@ -12,7 +12,8 @@ public interface PowerProbe {
     /** Returns the probe of the system that this process runs on: {@code pmset} on a Mac, sysfs on Linux. */
     static PowerProbe ofThisSystem() {
         if (System.getProperty("os.name").startsWith("Mac")) {
-            return () -> Tool.output(List.of("/usr/bin/pmset", "-g", "batt"), Duration.ofSeconds(5)).map(PmsetOutput::parse).orElse(PowerState.UNKNOWN);
+            var command = List.of("/usr/bin/pmset", "-g", "batt");
+            return () -> Tool.output(command, Duration.ofSeconds(5)).map(PmsetOutput::parse).orElse(PowerState.UNKNOWN);
         }
         return new SysfsPower(Path.of("/sys/class/power_supply"))::read;
     }

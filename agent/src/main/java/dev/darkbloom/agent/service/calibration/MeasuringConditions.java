@@ -28,7 +28,8 @@ public record MeasuringConditions(PowerProbe power, LoadProbe load) {
         PowerState state = power.power();
         if (state.isLimited()) {
             String level = state.batteryPercent().isPresent() ? " at " + state.batteryPercent().getAsInt() + " %" : "";
-            return Optional.of("mains power (the machine runs on " + (state.source() == PowerState.Source.UPS ? "a UPS" : "its battery") + level + ")");
+            String source = state.source() == PowerState.Source.UPS ? "a UPS" : "its battery";
+            return Optional.of("mains power (the machine runs on " + source + level + ")");
         }
         OptionalDouble others = load.othersShare();
         if (others.isPresent() && others.getAsDouble() > MOST_LOAD) {

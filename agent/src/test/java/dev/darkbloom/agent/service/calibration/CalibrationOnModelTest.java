@@ -115,7 +115,8 @@ class CalibrationOnModelTest {
     @Test
     void bytesReservedAreThoseOfTheSettingsInUse() throws Exception {
         var ledger = new MemoryLedger(4L << 30);
-        try (Engine engine = engine(new Counting(calibrations()), NanoClock.SYSTEM, ledger, spec(SAFE)); ModelLease lease = engine.acquire("demo")) {
+        try (Engine engine = engine(new Counting(calibrations()), NanoClock.SYSTEM, ledger, spec(SAFE));
+                ModelLease lease = engine.acquire("demo")) {
             assertThat(ledger.reservedBytes()).isEqualTo(LoadedModels.backend().need(lease.spec()).totalBytes());
         }
         assertThat(ledger.reservedBytes()).isZero();

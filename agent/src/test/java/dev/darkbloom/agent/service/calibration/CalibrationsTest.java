@@ -91,7 +91,8 @@ class CalibrationsTest {
             assertThat(report.speedup()).isEqualTo(1.5);
             assertThat(report.reason()).isEmpty();
         });
-        assertThat(file).content().contains("\"measured_at\" : \"2026-11-24T10:00:00Z\"", "\"flash_attention\" : \"off\"", "\"prefill_nanos_per_token\" : 250000");
+        assertThat(file).content().contains("\"measured_at\" : \"2026-11-24T10:00:00Z\"", "\"flash_attention\" : \"off\"",
+                "\"prefill_nanos_per_token\" : 250000");
     }
 
     @Test
