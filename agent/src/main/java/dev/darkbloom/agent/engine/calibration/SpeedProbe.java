@@ -78,15 +78,20 @@ final class SpeedProbe {
             if (clock.nanoTime() < deadlineNanos) {
                 nanos = prefill(decoder, LEAST_PROMPT);
             }
-            for (Measure measure : Measure.values()) {
-                lastNanos.put(measure, nanos);
-            }
+            long oneToken = prefill(decoder, 1);
+            lastNanos.put(Measure.DECODE, expectedSteps(oneToken));
+            lastNanos.put(Measure.DECODE_SIDE_BY_SIDE, expectedSteps(Math.min(nanos, sequences * oneToken)));
             while (nanos < PROMPT_NANOS && promptTokens < longestPrompt && clock.nanoTime() < deadlineNanos) {
                 promptTokens = Math.min(2 * promptTokens, longestPrompt);
                 nanos = prefill(decoder, promptTokens);
             }
             lastNanos.put(Measure.PREFILL, nanos);
         }
+    }
+
+    /** Returns what {@link #steps} takes where a step takes {@code nanos}. */
+    private static long expectedSteps(long nanos) {
+        return nanos >= STEPS_NANOS ? nanos : Math.min((MOST_STEPS + 1) * nanos, STEPS_NANOS + 2 * nanos);
     }
 
     /** Returns the tokens of the prompts that are measured. */
