@@ -26,6 +26,7 @@ import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.testing.BareLoop;
 import dev.darkbloom.agent.testing.LoadedModels;
 import dev.darkbloom.agent.testing.TestModels;
+import dev.darkbloom.agent.testing.TinyModels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -42,6 +43,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Calibration on the demo model: real contexts under every candidate, the ledger's bytes, the file, and the tokens that come out. */
 @Tag("model")
@@ -110,6 +113,22 @@ class CalibrationOnModelTest {
         assertThat(reused).isEqualTo(found);
         assertThat(second.measured.get()).isZero();
         assertThat(second.real.report("demo")).hasValueSatisfying(report -> assertThat(report.calibration()).isEqualTo("measured"));
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = TinyModels.Kind.class, mode = EnumSource.Mode.EXCLUDE, names = "EMBEDDING")
+    void everyKindOfModelCanBeMeasuredInBothLayouts(TinyModels.Kind kind) throws Exception {
+        Path file = directory.resolve("tiny.gguf");
+        kind.writer(7).write(file);
+        ModelSpec streams = ModelSpec.ofText("demo", file, 256, 3, SAFE);
+
+        for (ModelSpec spec : List.of(streams, streams.unified(512))) {
+            var tuning = new Counting(calibrations());
+            try (Engine engine = engine(tuning, new EvenClock(), new MemoryLedger(4L << 30), spec); ModelLease lease = engine.acquire("demo")) {
+                assertThat(lease.spec().kvLayout()).isEqualTo(spec.kvLayout());
+            }
+            assertThat(tuning.outcomes).as(spec.kvLayout().toString()).singleElement().isInstanceOf(Outcome.Chosen.class);
+        }
     }
 
     @Test
