@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.chat;
 
+import dev.darkbloom.agent.content.ContentArena;
 import dev.darkbloom.agent.testing.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
@@ -25,11 +26,14 @@ import org.openjdk.jmh.annotations.Warmup;
 public class ChunkBenchmark {
     private final MemorySegment text = OffHeap.utf8(" \"word\"");
     private final CountingSink sink = new CountingSink();
+    private ContentArena memory;
     private ChunkEvents events;
 
     @Setup
     public void open() {
-        events = new ChunkEvents(new ResponseHead("chatcmpl-0123456789abcdef", 1_790_000_000L, "bloom-demo", "llama.cpp-v0.4.0"), "chat.completion.chunk", sink, true);
+        var head = new ResponseHead("chatcmpl-0123456789abcdef", 1_790_000_000L, "bloom-demo", "llama.cpp-v0.4.0");
+        memory = new ContentArena();
+        events = new ChunkEvents(memory, head, "chat.completion.chunk", sink, true);
     }
 
     @Benchmark
@@ -42,5 +46,6 @@ public class ChunkBenchmark {
     @TearDown
     public void close() {
         events.close();
+        memory.close();
     }
 }

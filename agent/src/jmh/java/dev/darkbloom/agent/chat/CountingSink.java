@@ -15,8 +15,8 @@ final class CountingSink implements ResponseSink {
     public void beginStream() {}
 
     @Override
-    public void event(MemorySegment dataLine) {
-        bytes += dataLine.byteSize();
+    public void event(MemorySegment buffer, long size) {
+        bytes += size;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.engine;
 
+import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.TokenDecoder;
 import dev.darkbloom.agent.llama.TokenSampler;
@@ -57,8 +58,9 @@ public class StepBenchmark {
     public void open() throws InterruptedException {
         rig = Rig.of(Rig.spec(WHOLE + 100, 16));
         lease = rig.acquire();
-        decoder = new FakeOpener().open(Rig.spec(CONTEXT, 16), _ -> true).openDecoder();
-        sampler = decoder.newSampler(SamplerSettings.greedy(), null);
+        ModelRuntime model = new FakeOpener().open(Rig.spec(CONTEXT, 16), _ -> true);
+        decoder = model.openDecoder();
+        sampler = model.newSampler(SamplerSettings.greedy(), null, CONTEXT);
         sampler.acceptPrompt(Arena.ofAuto().allocateFrom(ValueLayout.JAVA_INT, TOKEN)); // the decoder compares it with what it holds
     }
 

@@ -52,7 +52,7 @@ public class SampleBenchmark {
         decoder = runtime.openDecoder();
         row = decoder.add(LoadedModels.tokens(runtime, "Hello")[0], 0, 0, true);
         decoder.decode();
-        sampler = decoder.newSampler(chain.equals("greedy") ? SamplerSettings.greedy() : defaults(), null);
+        sampler = runtime.newSampler(chain.equals("greedy") ? SamplerSettings.greedy() : defaults(), null, 256);
     }
 
     private static SamplerSettings defaults() {

@@ -1,11 +1,14 @@
 package dev.darkbloom.agent.cli;
 
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.config.ConfigAddress;
 import dev.darkbloom.agent.config.ConfigKey;
 import dev.darkbloom.agent.config.ConfigValues;
 import dev.darkbloom.agent.service.AgentRuntime;
 import dev.darkbloom.agent.service.StartOptions;
 import dev.darkbloom.agent.service.StopSignal;
+import dev.darkbloom.agent.service.control.ControlClient;
 import dev.darkbloom.agent.service.local.Benchmark;
 import dev.darkbloom.agent.service.local.BenchmarkReport;
 import dev.darkbloom.agent.service.local.LocalClient;
@@ -49,6 +52,10 @@ final class BenchmarkCommand implements Callable<Integer> {
 
     @Option(names = "--runs", paramLabel = "N", defaultValue = "5", description = "Counted runs (default: ${DEFAULT-VALUE}).")
     private int runs;
+
+    @Option(names = "--calibrate",
+            description = "Before that, find anew with which settings the model computes fastest here, on a battery and beside other work, too.")
+    private boolean calibrate;
 
     @Option(names = "--json", description = "As JSON.")
     private boolean json;
@@ -112,6 +119,13 @@ final class BenchmarkCommand implements Callable<Integer> {
         return new StartOptions(root.home(), root.configFile().path(), values, List.of(model), false, true, false);
     }
 
+    private void calibrate(String id) {
+        root.terminal().err().println(id + ": calibrating");
+        try (var agent = ControlClient.connect(root.home()).orElseThrow(() -> new AgentException(ErrorCode.NOT_RUNNING, "the agent has ended"))) {
+            agent.calibrate(id);
+        }
+    }
+
     private int measure(LocalEndpoint endpoint) throws InterruptedException {
         var err = root.terminal().err();
         try (var client = new LocalClient(endpoint)) {
@@ -119,6 +133,9 @@ final class BenchmarkCommand implements Callable<Integer> {
             String id = model == null || served.size() == 1 ? served.getFirst() : model;
             if (!served.contains(id)) {
                 throw new ParameterException(spec.commandLine(), "the agent does not serve " + id + "; it serves " + String.join(", ", served));
+            }
+            if (calibrate) {
+                calibrate(id);
             }
             var plan = new Benchmark.Plan(id, promptTokens, answerTokens, runs, streams);
             var rows = new Benchmark(client, plan).run(n -> err.println(id + ": " + n + (n == 1 ? " stream" : " streams")));

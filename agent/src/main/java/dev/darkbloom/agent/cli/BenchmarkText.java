@@ -2,6 +2,7 @@ package dev.darkbloom.agent.cli;
 
 import dev.darkbloom.agent.service.local.Benchmark;
 import dev.darkbloom.agent.service.local.BenchmarkReport;
+import java.time.ZoneId;
 
 /** A benchmark's result as people read it. */
 final class BenchmarkText {
@@ -19,7 +20,8 @@ final class BenchmarkText {
         }
         return table + "median (lowest to highest) of " + report.plan().runs() + " runs; answers of " + report.plan().answerTokens() + " tokens; "
                 + report.plan().model() + " on " + report.chip() + ", " + report.platform() + ", agent " + report.version() + ", llama.cpp "
-                + report.llamaCpp() + ", " + report.slots() + " slots of " + Units.count(report.contextTokens()) + " tokens";
+                + report.llamaCpp() + ", " + report.slots() + " slots of " + Units.count(report.contextTokens()) + " tokens"
+                + report.compute().map(compute -> "\n" + report.plan().model() + " " + ComputeText.of(compute, ZoneId.systemDefault())).orElse("");
     }
 
     private static String spread(Benchmark.Spread spread) {

@@ -55,7 +55,8 @@ final class StartCommand implements Callable<Integer> {
     @Option(names = "--parallel", paramLabel = "N", description = "Slots of each model: requests answered side by side (default: 8).")
     private String parallel;
 
-    @Option(names = "--threads", paramLabel = "N", description = "Threads that compute; one per performance core by default.")
+    @Option(names = "--threads", paramLabel = "N",
+            description = "Threads that compute; by default as many as were measured to be best, up to one per performance core.")
     private String threads;
 
     @Option(names = "--port", paramLabel = "PORT", description = "Port of the local endpoint; 0 takes any free one (default: 8000).")

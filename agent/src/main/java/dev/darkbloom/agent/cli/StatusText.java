@@ -2,6 +2,7 @@ package dev.darkbloom.agent.cli;
 
 import dev.darkbloom.agent.service.control.StatusReport;
 import java.time.Duration;
+import java.time.ZoneId;
 
 /** A status report as people read it: the state first, then what to do, then the rest. */
 final class StatusText {
@@ -49,6 +50,8 @@ final class StatusText {
                     + Units.count(model.failedRequests()) + " failed, " + Units.count(model.cancelledRequests()) + " cancelled, "
                     + Units.count(model.refusedRequests()) + " refused"));
         }
+        model.compute().filter(_ -> model.state().equals("ready") || model.state().equals("draining"))
+                .ifPresent(compute -> line(lines, labelled("", ComputeText.of(compute, ZoneId.systemDefault()))));
         model.lastError().ifPresent(error -> line(lines, labelled("", "last error: " + error)));
     }
 

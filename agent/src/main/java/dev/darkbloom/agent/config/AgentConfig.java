@@ -24,8 +24,12 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
      * How models run.
      *
      * @param contextLength tokens; 0 for the model's own
-     * @param threads 0 for one per performance core
+     * @param threads 0 for what is measured
      * @param gpuLayers -1 for all
+     * @param flashAttention {@code AUTO} for what is measured
+     * @param threadPolling 0 to 100; -1 for what is measured
+     * @param ubatchTokens 0 for what is measured
+     * @param prefillChunkTokens 0 for what a step has time for
      */
     public record Backend(
             List<String> enabledModels,
@@ -35,6 +39,10 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
             int gpuLayers,
             FlashAttention flashAttention,
             KvLayout kvLayout,
+            int threadPolling,
+            int ubatchTokens,
+            int prefillChunkTokens,
+            Calibration calibration,
             boolean startupPreload,
             int queueLimit) {}
 
@@ -43,6 +51,9 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
 
     /** Values of {@code backend.flash_attention}. */
     public enum FlashAttention { AUTO, OFF, ON }
+
+    /** Values of {@code backend.calibration}. */
+    public enum Calibration { AUTO, OFF }
 
     /**
      * One model.
@@ -67,6 +78,10 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
                         values.value(ConfigKey.GPU_LAYERS),
                         values.value(ConfigKey.FLASH_ATTENTION),
                         values.value(ConfigKey.KV_LAYOUT),
+                        values.value(ConfigKey.THREAD_POLLING),
+                        values.value(ConfigKey.UBATCH_TOKENS),
+                        values.value(ConfigKey.PREFILL_CHUNK_TOKENS),
+                        values.value(ConfigKey.CALIBRATION),
                         values.value(ConfigKey.STARTUP_PRELOAD),
                         values.value(ConfigKey.QUEUE_LIMIT)),
                 new Local(

@@ -79,6 +79,11 @@ public record AgentHome(Path root, Path cache) {
         return root.resolve("agent.lock");
     }
 
+    /** Returns what calibrations have found; it can be made again. */
+    public Path calibrations() {
+        return root.resolve("calibration.json");
+    }
+
     /** Returns the Unix socket on which the running agent answers the command line. */
     public Path controlSocket() {
         return root.resolve("agent.sock");

@@ -32,16 +32,28 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "Tokens of context in each slot; 0 takes the model's own length, less where memory asks for it.");
     public static final ConfigKey<Integer> THREADS = new ConfigKey<>(
             "backend.threads", new ValueType.WholeNumber(0, 512), 0,
-            "Threads that compute; 0 takes one for each performance core.");
+            "Threads that compute; 0 measures which number is best, up to one for each performance core.");
     public static final ConfigKey<Integer> GPU_LAYERS = new ConfigKey<>(
             "backend.gpu_layers", new ValueType.WholeNumber(-1, 100_000), -1,
             "Layers that are given to the GPU; -1 gives all.");
     public static final ConfigKey<AgentConfig.FlashAttention> FLASH_ATTENTION = new ConfigKey<>(
             "backend.flash_attention", new ValueType.Choice<>(AgentConfig.FlashAttention.class), AgentConfig.FlashAttention.AUTO,
-            "Whether attention is computed without storing the score matrix; auto leaves it to llama.cpp.");
+            "Whether attention is computed without storing the score matrix; auto measures what is faster.");
     public static final ConfigKey<AgentConfig.KvLayout> KV_LAYOUT = new ConfigKey<>(
             "backend.kv_layout", new ValueType.Choice<>(AgentConfig.KvLayout.class), AgentConfig.KvLayout.AUTO,
             "How slots share the KV cache: streams, a part for each, or unified, one store for all; auto takes streams where they fit.");
+    public static final ConfigKey<Integer> THREAD_POLLING = new ConfigKey<>(
+            "backend.thread_polling", new ValueType.WholeNumber(-1, 100), -1,
+            "How eagerly threads wait for the next step, from 0 (asleep) to 100 (spinning); -1 measures whether it helps.");
+    public static final ConfigKey<Integer> UBATCH_TOKENS = new ConfigKey<>(
+            "backend.ubatch_tokens", new ValueType.WholeNumber(0, 16_384), 0,
+            "Prompt tokens that the backend computes at once; 0 measures what is faster; embedding models have their own.");
+    public static final ConfigKey<Integer> PREFILL_CHUNK_TOKENS = new ConfigKey<>(
+            "backend.prefill_chunk_tokens", new ValueType.WholeNumber(0, 16_384), 0,
+            "Prompt tokens in one step; 0 takes as many as keep a step at a tenth of a second, by the speed that is measured.");
+    public static final ConfigKey<AgentConfig.Calibration> CALIBRATION = new ConfigKey<>(
+            "backend.calibration", new ValueType.Choice<>(AgentConfig.Calibration.class), AgentConfig.Calibration.AUTO,
+            "Whether the settings that say so are measured at the first load of a model, in a second or two; off takes safe ones.");
     public static final ConfigKey<Boolean> STARTUP_PRELOAD = new ConfigKey<>(
             "backend.startup_preload", new ValueType.Flag(), true,
             "Whether start loads the models before it answers; otherwise the first request loads them.");
@@ -74,8 +86,8 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
 
     private static final List<ConfigKey<?>> ALL = List.of(
             MEMORY_RESERVE,
-            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, KV_LAYOUT, STARTUP_PRELOAD,
-            QUEUE_LIMIT,
+            ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, KV_LAYOUT, THREAD_POLLING,
+            UBATCH_TOKENS, PREFILL_CHUNK_TOKENS, CALIBRATION, STARTUP_PRELOAD, QUEUE_LIMIT,
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
             LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL);
 

@@ -2,6 +2,7 @@ package dev.darkbloom.agent.engine;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.engine.calibration.Tuning;
 import dev.darkbloom.agent.llama.ModelOpener;
 import dev.darkbloom.agent.llama.ModelSpec;
 import java.time.Duration;
@@ -29,16 +30,21 @@ public final class Engine implements ModelPool, AutoCloseable {
     private final ModelLoader loader;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private Engine(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock) {
+    private Engine(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock, Tuning tuning) {
         this.settings = settings;
         this.clock = clock;
         table = new ModelTable(settings, clock);
-        loader = new ModelLoader(settings, opener, ledger, clock, table);
+        loader = new ModelLoader(settings, opener, ledger, clock, table, tuning);
     }
 
     /** Returns an engine without models. It borrows {@code opener} and {@code ledger} until it is closed. */
     public static Engine open(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock) {
-        return new Engine(settings, opener, ledger, clock);
+        return open(settings, opener, ledger, clock, Tuning.NONE);
+    }
+
+    /** Returns an engine without models that asks {@code tuning} how each computes that it loads; borrows that, too. */
+    public static Engine open(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock, Tuning tuning) {
+        return new Engine(settings, opener, ledger, clock, tuning);
     }
 
     /**
@@ -162,6 +168,34 @@ public final class Engine implements ModelPool, AutoCloseable {
                 while (entry.loaded == model) {
                     table.changed.await();
                 }
+            }
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    /**
+     * Unloads a model as soon as nobody holds it and loads it again, for instance to calibrate it anew. Who asks for it meanwhile waits.
+     * One that is not loaded is loaded.
+     *
+     * @throws AgentException {@code QUEUE_FULL} when it is held for longer than {@link EngineSettings#unloadGrace}; the load's own error
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    public void reload(String modelId) throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            ModelEntry entry = table.entry(modelId);
+            if (!awaitUntil(_ -> entry.state != ModelState.LOADING && (entry.loaded == null || entry.isIdle()), settings.unloadGrace())) {
+                throw new AgentException(ErrorCode.QUEUE_FULL, "model " + modelId + " is busy with requests");
+            }
+            if (entry.loaded != null) {
+                LoadedModel model = table.evict(entry);
+                loader.unload(model);
+            }
+            entry.retryAtNanos = clock.nanoTime();
+            AgentException failure = awaitReady(entry);
+            if (failure != null) {
+                throw new AgentException(failure.code(), failure.getMessage(), failure);
             }
         } finally {
             table.lock.unlock();

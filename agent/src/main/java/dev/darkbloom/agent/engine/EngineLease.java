@@ -25,7 +25,7 @@ final class EngineLease implements ModelLease {
 
     @Override
     public ModelSpec spec() {
-        return model.runtime.spec();
+        return model.loop.spec;
     }
 
     @Override

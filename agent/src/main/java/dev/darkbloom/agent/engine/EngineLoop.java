@@ -39,6 +39,7 @@ final class EngineLoop implements Runnable {
     /** What is known once the context is open. */
     record Dimensions(int slots, int contextTokens, int longestInput) {}
 
+    final ModelSpec spec;
     final Mailbox mailbox;
     final Admission admission;
     final ModelCounters counters = new ModelCounters();
@@ -59,15 +60,16 @@ final class EngineLoop implements Runnable {
     /**
      * Makes a loop that has not begun.
      *
+     * @param spec with which contexts are opened on {@code runtime}
      * @param contextBytes what the context's KV cache takes
      */
-    EngineLoop(ModelRuntime runtime, long contextBytes, EngineSettings settings, NanoClock clock, Owner owner) {
+    EngineLoop(ModelRuntime runtime, ModelSpec spec, long contextBytes, EngineSettings settings, NanoClock clock, Owner owner) {
         this.runtime = runtime;
+        this.spec = spec;
         this.contextBytes = contextBytes;
         this.settings = settings;
         this.clock = clock;
         this.owner = owner;
-        ModelSpec spec = runtime.spec();
         mailbox = new Mailbox(clock);
         admission = new Admission(spec.slots() + settings.queueLimit(), owner::whenIdle);
         bell = new Bell("engine-" + spec.id() + "-bell");
@@ -144,12 +146,13 @@ final class EngineLoop implements Runnable {
     }
 
     private void open() {
-        decoder = runtime.openDecoder();
-        String id = runtime.spec().id();
-        workload = runtime.spec().embedding()
+        decoder = runtime.openDecoder(spec);
+        String id = spec.id();
+        workload = spec.embedding()
                 ? new Embedder(id, decoder, clock, counters, finisher)
-                : new Scheduler(runtime.spec(), contextBytes, decoder, runtime.tokenizer().pieces(), clock, counters, finisher, bell,
-                        settings.stepTarget().toNanos());
+                : new Scheduler(spec, contextBytes, decoder, runtime.tokenizer().pieces(), clock, counters, finisher, bell,
+                        new StepPace(settings.stepTarget().toNanos(), decoder.ubatchTokens(), spec.compute().prefillNanosPerToken(),
+                                settings.prefillChunkTokens()), settings.stepTarget().toNanos());
     }
 
     /** Makes one turn; false when the loop is done. */
@@ -186,7 +189,7 @@ final class EngineLoop implements Runnable {
         AgentException error = cause instanceof AgentException known && known.code() == ErrorCode.DECODE_FATAL
                 ? known
                 : new AgentException(ErrorCode.DECODE_FATAL, "the context failed: " + cause.getClass().getSimpleName(), cause);
-        String id = runtime.spec().id();
+        String id = spec.id();
         log.error("context lost, opening another one model={}", id, cause);
         try {
             workload.endRunning(error);
@@ -196,7 +199,7 @@ final class EngineLoop implements Runnable {
         bell.ring();
         closeDecoder();
         try {
-            decoder = runtime.openDecoder();
+            decoder = runtime.openDecoder(spec);
             workload.use(decoder);
         } catch (RuntimeException | Error e) {
             closeDecoder();
@@ -208,7 +211,7 @@ final class EngineLoop implements Runnable {
     }
 
     private void giveUp(Throwable cause) {
-        var broken = new AgentException(ErrorCode.MODEL_UNAVAILABLE, "model " + runtime.spec().id()
+        var broken = new AgentException(ErrorCode.MODEL_UNAVAILABLE, "model " + spec.id()
                 + " lost its context and could not open another one: " + cause.getMessage(), cause);
         admission.close(broken);
         mailbox.endAll(broken);
@@ -222,7 +225,7 @@ final class EngineLoop implements Runnable {
         try {
             decoder.close();
         } catch (RuntimeException e) {
-            log.error("closing a context failed model={}", runtime.spec().id(), e);
+            log.error("closing a context failed model={}", spec.id(), e);
         }
         decoder = null;
     }

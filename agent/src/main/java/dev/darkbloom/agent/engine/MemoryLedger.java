@@ -65,7 +65,7 @@ public final class MemoryLedger {
     /** Bytes held for one model until closed. */
     public final class Reservation implements AutoCloseable {
         private final String modelId;
-        private final MemoryNeed need;
+        private volatile MemoryNeed need; // changed by resize
         private final AtomicBoolean closed = new AtomicBoolean();
 
         private Reservation(String modelId, MemoryNeed need) {
@@ -79,6 +79,28 @@ public final class MemoryLedger {
 
         public MemoryNeed need() {
             return need;
+        }
+
+        /**
+         * Takes what another form of the model needs instead. Called by whoever will close this, before the form is allocated.
+         *
+         * @return false when there is not so much; the reservation is as before then
+         */
+        public boolean resize(MemoryNeed other) {
+            if (closed.get()) {
+                throw new IllegalStateException("the reservation of " + modelId + " has been given back");
+            }
+            long more = other.totalBytes() - need.totalBytes();
+            while (true) {
+                long reserved = reservedBytes.get();
+                if (more > budgetBytes - reserved) {
+                    return false;
+                }
+                if (reservedBytes.compareAndSet(reserved, reserved + more)) {
+                    need = other;
+                    return true;
+                }
+            }
         }
 
         /** Gives the bytes back. A second call does nothing. */

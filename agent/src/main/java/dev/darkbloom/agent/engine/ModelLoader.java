@@ -2,8 +2,10 @@ package dev.darkbloom.agent.engine;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.engine.calibration.Tuning;
 import dev.darkbloom.agent.llama.ModelOpener;
 import dev.darkbloom.agent.llama.ModelRuntime;
+import dev.darkbloom.agent.llama.ModelSpec;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -24,16 +26,18 @@ final class ModelLoader implements AutoCloseable {
     private final MemoryLedger ledger;
     private final NanoClock clock;
     private final ModelTable table;
+    private final Tuner tuner;
     private final ThreadPoolExecutor executor = new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(),
             Thread.ofPlatform().name("model-loader").daemon(true).factory());
     private volatile boolean stopping;
 
-    ModelLoader(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock, ModelTable table) {
+    ModelLoader(EngineSettings settings, ModelOpener opener, MemoryLedger ledger, NanoClock clock, ModelTable table, Tuning tuning) {
         this.settings = settings;
         this.opener = opener;
         this.ledger = ledger;
         this.clock = clock;
         this.table = table;
+        this.tuner = new Tuner(opener, clock, tuning, () -> stopping);
     }
 
     /** Has a model loaded; the table is told how it went. */
@@ -69,17 +73,20 @@ final class ModelLoader implements AutoCloseable {
             if (stopping) {
                 throw ModelTable.stopping();
             }
-            RoomPlan plan = RoomPlan.fit(opener, entry.spec, entry.room, settings.minContextTokens(),
-                    ledger.freeBytes() + table.evictableBytes());
+            long reachable = ledger.freeBytes() + table.evictableBytes();
+            Tuning.Plan tuning = tuner.plan(entry.spec);
+            RoomPlan plan = tuner.room(tuning, entry.spec,
+                    spec -> RoomPlan.fit(opener, spec, entry.room, settings.minContextTokens(), reachable), reachable);
             makeRoom(id, plan.need().totalBytes());
             reservation = ledger.reserve(id, plan.need());
             runtime = opener.open(plan.spec(), share -> {
                 entry.loadProgress = share;
                 return !stopping;
             });
-            var loop = new EngineLoop(runtime, plan.need().contextBytes(), settings, clock, table.ownerOf(entry, this::unload));
+            ModelSpec spec = tuner.tune(tuning, entry.spec, plan, runtime, reservation);
+            var loop = new EngineLoop(runtime, spec, reservation.need().contextBytes(), settings, clock, table.ownerOf(entry, this::unload));
             EngineLoop.Dimensions dimensions = loop.start();
-            log.info("model loaded id={} bytes={} slots={} contextTokens={} ms={}", id, plan.need().totalBytes(), dimensions.slots(),
+            log.info("model loaded id={} bytes={} slots={} contextTokens={} ms={}", id, reservation.need().totalBytes(), dimensions.slots(),
                     dimensions.contextTokens(), (clock.nanoTime() - start) / 1_000_000);
             table.serve(entry, new LoadedModel(entry, runtime, loop, dimensions, reservation));
         } catch (RuntimeException | Error e) {

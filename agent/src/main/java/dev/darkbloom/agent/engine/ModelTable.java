@@ -214,13 +214,18 @@ final class ModelTable {
             if (oldest == null) {
                 return null;
             }
-            oldest.evicted = true;
-            oldest.loaded.retired = true;
-            enter(oldest, ModelState.DRAINING);
-            return oldest.loaded;
+            return evict(oldest);
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Retires an idle model, for the caller to unload; who asks for it waits until it can be loaded again. Locked. */
+    LoadedModel evict(ModelEntry idle) {
+        idle.evicted = true;
+        idle.loaded.retired = true;
+        enter(idle, ModelState.DRAINING);
+        return idle.loaded;
     }
 
     /** Returns the loop's way to tell what happens to {@code entry}'s model; {@code unload} has a model freed soon. */

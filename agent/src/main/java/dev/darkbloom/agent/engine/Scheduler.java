@@ -57,7 +57,7 @@ final class Scheduler implements Workload {
      * @param contextBytes what the KV cache takes
      */
     Scheduler(ModelSpec spec, long contextBytes, TokenDecoder decoder, PieceTable pieces, NanoClock clock, ModelCounters counters,
-            Finisher finisher, Bell bell, long stepTargetNanos) {
+            Finisher finisher, Bell bell, StepPace pace, long stepTargetNanos) {
         this.modelId = spec.id();
         this.spec = spec;
         this.contextBytes = contextBytes;
@@ -74,7 +74,7 @@ final class Scheduler implements Workload {
             slots[i] = new Slot(i, held.asSlice(i * slotBytes, slotBytes));
         }
         planner = new BatchPlanner(slots, decoder);
-        pace = new StepPace(stepTargetNanos, decoder.ubatchTokens());
+        this.pace = pace;
         room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
         cache = new PromptCache(slots, decoder, room, pace, stepTargetNanos);
     }

@@ -25,14 +25,29 @@ final class StepPace {
 
     private final long targetNanos;
     private final int ubatchTokens;
+    private final int fixedChunk;
     private double nanosPerPrefillToken;
     private double decodeStepNanos;
     private double decodeTokensPerSecond;
     private int largestChunk = FIRST_CHUNK / 2;
 
-    StepPace(long targetNanos, int ubatchTokens) {
+    /**
+     * @param knownNanosPerPrefillToken what calibration saw a prompt token cost, by which the first chunk is sized; 0 when nobody knows
+     * @param fixedChunk prompt tokens of every step, whatever it takes; 0 for as many as fit the target
+     */
+    StepPace(long targetNanos, int ubatchTokens, long knownNanosPerPrefillToken, int fixedChunk) {
         this.targetNanos = targetNanos;
         this.ubatchTokens = ubatchTokens;
+        this.fixedChunk = fixedChunk;
+        if (knownNanosPerPrefillToken > 0) {
+            nanosPerPrefillToken = knownNanosPerPrefillToken;
+            // As if half of it had been seen already: the first chunk is what fits.
+            largestChunk = (int) Math.clamp(targetNanos / (2 * knownNanosPerPrefillToken) + 1, SMALLEST_CHUNK, Integer.MAX_VALUE / 2);
+        }
+    }
+
+    StepPace(long targetNanos, int ubatchTokens) {
+        this(targetNanos, ubatchTokens, 0, 0);
     }
 
     /**
@@ -42,6 +57,9 @@ final class StepPace {
      * @param decoding whether other streams decode in the same step
      */
     int chunk(int most, boolean decoding) {
+        if (fixedChunk > 0) {
+            return Math.min(fixedChunk, most);
+        }
         double budget = decoding ? Math.min(targetNanos - decodeStepNanos, Math.max(UNSEEN_NANOS, SLOWED * decodeStepNanos)) : targetNanos;
         double fits = nanosPerPrefillToken == 0 ? FIRST_CHUNK : budget / nanosPerPrefillToken;
         // A chunk larger than any measured so far is usually faster per token, and sometimes much slower: double, then look.

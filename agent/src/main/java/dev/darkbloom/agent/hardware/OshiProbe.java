@@ -1,9 +1,7 @@
 package dev.darkbloom.agent.hardware;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import oshi.SystemInfo;
 import oshi.hardware.CentralProcessor;
 
@@ -11,7 +9,7 @@ import oshi.hardware.CentralProcessor;
 public final class OshiProbe implements MachineProbe {
     private static final List<String> SYSCTL = List.of("/usr/sbin/sysctl",
             "machdep.cpu.brand_string", "hw.memsize", "hw.physicalcpu", "hw.perflevel0.physicalcpu");
-    private static final int SYSCTL_SECONDS = 5;
+    private static final Duration SYSCTL_LIMIT = Duration.ofSeconds(5);
 
     private final SystemInfo system = new SystemInfo();
 
@@ -41,18 +39,6 @@ public final class OshiProbe implements MachineProbe {
     }
 
     private static SysctlOutput sysctl() {
-        try {
-            Process process = new ProcessBuilder(SYSCTL).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            if (!process.waitFor(SYSCTL_SECONDS, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
-            return SysctlOutput.parse(text);
-        } catch (IOException _) {
-            return SysctlOutput.parse("");
-        } catch (InterruptedException _) {
-            Thread.currentThread().interrupt();
-            return SysctlOutput.parse("");
-        }
+        return SysctlOutput.parse(Tool.output(SYSCTL, SYSCTL_LIMIT).orElse(""));
     }
 }

@@ -36,8 +36,7 @@ final class LlamaContext implements TokenDecoder {
     private final int batchTokens;
     private final int ubatchTokens;
 
-    private LlamaContext(Arena arena, LlamaModel model, MemorySegment handle, ComputePool pool) {
-        ModelSpec spec = model.spec();
+    private LlamaContext(Arena arena, LlamaModel model, ModelSpec spec, MemorySegment handle, ComputePool pool) {
         this.arena = arena;
         this.pool = pool;
         this.model = model;
@@ -59,19 +58,19 @@ final class LlamaContext implements TokenDecoder {
     }
 
     /** Opens a context that borrows {@code model}; throws {@code OUT_OF_MEMORY} if the backend refuses. */
-    static LlamaContext open(LlamaModel model) {
+    static LlamaContext open(LlamaModel model, ModelSpec spec) {
         var arena = Arena.ofConfined();
         ComputePool pool = null;
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            int status = llama_h.dbs_context_new(model.handle(), toNative(model.spec(), scratch), out);
+            int status = llama_h.dbs_context_new(model.handle(), toNative(spec, scratch), out);
             if (status != llama_h.DBS_OK()) {
-                throw new AgentException(ErrorCode.OUT_OF_MEMORY, "no context of " + model.spec().kvTokens() + " tokens for "
-                        + model.spec().id() + ": llama.cpp refused it; its reason is in the log at debug level");
+                throw new AgentException(ErrorCode.OUT_OF_MEMORY, "no context of " + spec.kvTokens() + " tokens for "
+                        + spec.id() + ": llama.cpp refused it; its reason is in the log at debug level");
             }
             MemorySegment handle = out.get(ValueLayout.ADDRESS, 0).reinterpret(arena, llama_h::llama_free);
-            pool = ComputePool.attach(handle, model.spec().compute());
-            return new LlamaContext(arena, model, handle, pool);
+            pool = ComputePool.attach(handle, spec.compute());
+            return new LlamaContext(arena, model, spec, handle, pool);
         } catch (Throwable t) {
             arena.close();
             if (pool != null) {

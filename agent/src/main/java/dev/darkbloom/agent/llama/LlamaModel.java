@@ -182,10 +182,10 @@ final class LlamaModel implements ModelRuntime {
     }
 
     @Override
-    public TokenDecoder openDecoder() {
-        LlamaContext context = LlamaContext.open(this);
+    public TokenDecoder openDecoder(ModelSpec room) {
+        LlamaContext context = LlamaContext.open(this, room);
         try {
-            WarmUp.run(context, spec.embedding());
+            WarmUp.run(this, context, room.embedding());
             return context;
         } catch (Throwable t) {
             context.close();

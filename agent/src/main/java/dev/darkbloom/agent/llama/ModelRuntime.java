@@ -25,7 +25,17 @@ public interface ModelRuntime extends AutoCloseable {
      * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses, {@code DECODE_FATAL} when it cannot
      *     compute
      */
-    TokenDecoder openDecoder();
+    default TokenDecoder openDecoder() {
+        return openDecoder(spec());
+    }
+
+    /**
+     * Opens a context with other room or settings than the model was loaded with. Called on the thread that will own the decoder and close it.
+     *
+     * @param room as {@link #spec} but for slots, context, KV layout and settings
+     * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses
+     */
+    TokenDecoder openDecoder(ModelSpec room);
 
     /**
      * Builds a sampler chain. Any thread; this may take milliseconds where a vocabulary has to be searched, so the decoder's thread does not.

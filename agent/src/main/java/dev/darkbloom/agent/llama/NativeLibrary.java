@@ -40,10 +40,12 @@ public final class NativeLibrary {
 
     private final Path directory;
     private final String llamaVersion;
+    private final String build;
 
-    private NativeLibrary(Path directory, String llamaVersion) {
+    private NativeLibrary(Path directory, String llamaVersion, String build) {
         this.directory = directory;
         this.llamaVersion = llamaVersion;
+        this.build = build;
     }
 
     /**
@@ -66,8 +68,7 @@ public final class NativeLibrary {
             if (loaded == null) {
                 Platform platform = platform();
                 Path directory = root.resolve(platform.directory()).toAbsolutePath().normalize();
-                check(directory, platform);
-                loaded = open(directory, platform);
+                loaded = open(directory, platform, checkedBuild(directory, platform));
             }
             return loaded;
         }
@@ -83,6 +84,11 @@ public final class NativeLibrary {
 
     /** Looks at every file without loading it. */
     static void check(Path directory, Platform platform) {
+        checkedBuild(directory, platform);
+    }
+
+    /** Checks, and returns which build it is. */
+    private static String checkedBuild(Path directory, Platform platform) {
         for (String name : platform.libraries()) {
             checkFile(directory.resolve(name), platform);
         }
@@ -98,6 +104,8 @@ public final class NativeLibrary {
         if (!tag.equals(LLAMA_TAG)) {
             throw problem(NATIVE_LIBRARY_MISMATCH, build, "llama.cpp " + tag, "llama.cpp " + LLAMA_TAG);
         }
+        String changed = properties.getProperty("llama.modified", "false").equals("false") ? "" : " modified";
+        return tag + changed + " " + properties.getProperty("source", "unknown") + " " + platform.directory();
     }
 
     private static void checkFile(Path file, Platform platform) {
@@ -119,7 +127,7 @@ public final class NativeLibrary {
         return new AgentException(code, file + ": found " + found + ", wanted " + wanted + "; " + code.remedy());
     }
 
-    private static NativeLibrary open(Path directory, Platform platform) {
+    private static NativeLibrary open(Path directory, Platform platform, String build) {
         Path shim = directory.resolve(platform.shim());
         openGlobally(shim, platform);
         try {
@@ -143,7 +151,7 @@ public final class NativeLibrary {
         if (!version.startsWith(LLAMA_TAG.substring(1))) {
             throw problem(NATIVE_LIBRARY_MISMATCH, directory, "llama.cpp " + version, "llama.cpp " + LLAMA_TAG);
         }
-        return new NativeLibrary(directory, version);
+        return new NativeLibrary(directory, version, build);
     }
 
     /**
@@ -173,6 +181,11 @@ public final class NativeLibrary {
     /** Returns the directory that everything was loaded from; backends are looked up there too. */
     public Path directory() {
         return directory;
+    }
+
+    /** Returns what was built from what, for example {@code v0.4.0 npm linux-x64}: libraries that compute at other speeds have other names. */
+    public String build() {
+        return build;
     }
 
     /** Returns what the library says of itself, for example {@code 0.4.0-dev}. */

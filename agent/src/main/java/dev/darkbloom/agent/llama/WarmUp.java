@@ -25,18 +25,18 @@ final class WarmUp {
     private WarmUp() {}
 
     /**
-     * Warms {@code decoder}, whose sequences are all empty and stay so.
+     * Warms {@code decoder} of {@code model}, whose sequences are all empty and stay so.
      *
      * @param embedding whether the context pools its inputs instead of continuing them
      * @throws AgentException {@code DECODE_FATAL} when the context cannot compute
      */
-    static void run(TokenDecoder decoder, boolean embedding) {
+    static void run(ModelRuntime model, TokenDecoder decoder, boolean embedding) {
         int room = Math.min(decoder.ubatchTokens(), decoder.contextTokensPerSequence());
         if (embedding) {
             decode(decoder, 0, Math.min(TOKENS_AT_ONCE, room), true);
         } else {
             int prompt = Math.max(1, Math.min(TOKENS_AT_ONCE, room - 1));
-            try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null); var scratch = Arena.ofConfined()) {
+            try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, decoder.contextTokensPerSequence()); var scratch = Arena.ofConfined()) {
                 MemorySegment tokens = scratch.allocate(ValueLayout.JAVA_INT, prompt); // zeros, that is TOKEN
                 sampler.acceptPrompt(tokens);
                 decoder.sample(sampler, decode(decoder, 0, prompt, false));

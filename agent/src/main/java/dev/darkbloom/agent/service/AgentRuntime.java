@@ -24,6 +24,8 @@ import dev.darkbloom.agent.hardware.MemoryBudget;
 import dev.darkbloom.agent.hardware.OshiProbe;
 import dev.darkbloom.agent.llama.LlamaBackend;
 import dev.darkbloom.agent.llama.NativeLibrary;
+import dev.darkbloom.agent.service.calibration.Calibrations;
+import dev.darkbloom.agent.service.calibration.MeasuringConditions;
 import dev.darkbloom.agent.service.control.ControlServer;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -101,10 +103,13 @@ public final class AgentRuntime implements AutoCloseable {
             backend.devices().forEach(device -> log.info("device name={} description={} gpu={}", device.name(), device.description(), device.isGpu()));
             var budget = new MemoryBudget(machine.memoryBytes(), probe.availableBytes(), config.provider().memoryReserve().bytes());
             var ledger = new MemoryLedger(budget.forModelsBytes());
-            var settings = EngineSettings.defaults().withQueueLimit(config.backend().queueLimit()).withListener(new RequestLog(lifecycle));
-            Engine engine = closer.add(Engine.open(settings, backend, ledger, NanoClock.SYSTEM));
+            var settings = EngineSettings.defaults().withQueueLimit(config.backend().queueLimit()).withListener(new RequestLog(lifecycle))
+                    .withPrefillChunkTokens(config.backend().prefillChunkTokens());
+            var calibrations = new Calibrations(config.backend(), machine, backend.library().build(), home.calibrations(),
+                    MeasuringConditions.ofThisMachine(), InstantSource.system());
+            Engine engine = closer.add(Engine.open(settings, backend, ledger, NanoClock.SYSTEM, calibrations));
             models.list().forEach(model -> engine.register(model.spec(), model.room()));
-            agent.serves(engine, ledger);
+            agent.serves(engine, ledger, calibrations, models);
 
             lifecycle.move(AgentState.STARTING, AgentState.LOADING);
             boolean preload = config.backend().startupPreload();

@@ -2,10 +2,13 @@ package dev.darkbloom.agent.service;
 
 import dev.darkbloom.agent.api.ApiServer;
 import dev.darkbloom.agent.api.DiscoveryRecord;
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.engine.Engine;
 import dev.darkbloom.agent.engine.MemoryLedger;
 import dev.darkbloom.agent.engine.ModelStatus;
 import dev.darkbloom.agent.hardware.MachineProbe;
+import dev.darkbloom.agent.service.calibration.Calibrations;
 import dev.darkbloom.agent.service.control.ControlServer;
 import dev.darkbloom.agent.service.control.StatusReport;
 import java.time.Duration;
@@ -32,7 +35,7 @@ final class RunningAgent implements ControlServer.Handler {
     private volatile Optional<Models> models = Optional.empty();
     private volatile Optional<Listening> listening = Optional.empty();
 
-    private record Models(Engine engine, MemoryLedger ledger) {}
+    private record Models(Engine engine, MemoryLedger ledger, Calibrations calibrations, ServedModels served) {}
 
     private record Listening(ApiServer api, DiscoveryRecord record, boolean isReachableFromOutside) {}
 
@@ -45,8 +48,8 @@ final class RunningAgent implements ControlServer.Handler {
     }
 
     /** Tells that there is an engine. */
-    void serves(Engine engine, MemoryLedger ledger) {
-        models = Optional.of(new Models(engine, ledger));
+    void serves(Engine engine, MemoryLedger ledger, Calibrations calibrations, ServedModels served) {
+        models = Optional.of(new Models(engine, ledger, calibrations, served));
     }
 
     /** Tells that there is an endpoint. */
@@ -74,7 +77,7 @@ final class RunningAgent implements ControlServer.Handler {
                 startedAt,
                 Duration.between(startedAt, Instant.now()).toSeconds(),
                 listening.map(RunningAgent::endpoint),
-                models.map(parts -> parts.engine().models()).orElse(List.of()).stream().map(RunningAgent::model).toList(),
+                models.map(parts -> parts.engine().models()).orElse(List.of()).stream().map(this::model).toList(),
                 new StatusReport.Memory(
                         models.map(parts -> parts.ledger().budgetBytes()).orElse(0L),
                         models.map(parts -> parts.ledger().reservedBytes()).orElse(0L),
@@ -91,7 +94,7 @@ final class RunningAgent implements ControlServer.Handler {
                 listening.isReachableFromOutside());
     }
 
-    private static StatusReport.Model model(ModelStatus status) {
+    private StatusReport.Model model(ModelStatus status) {
         return new StatusReport.Model(
                 status.id(),
                 status.state().name().toLowerCase(Locale.ROOT),
@@ -112,7 +115,15 @@ final class RunningAgent implements ControlServer.Handler {
                 status.refused(),
                 status.prefillTokensPerSecond(),
                 status.decodeTokensPerSecond(),
-                status.reservedBytes());
+                status.reservedBytes(),
+                models.flatMap(parts -> parts.calibrations().report(status.id())));
+    }
+
+    @Override
+    public void calibrate(String model) throws InterruptedException {
+        Models parts = models.orElseThrow(() -> new AgentException(ErrorCode.MODEL_UNAVAILABLE, "the agent is still starting"));
+        parts.calibrations().demand(parts.served().require(model).spec());
+        parts.engine().reload(model);
     }
 
     @Override

@@ -100,7 +100,11 @@ record ServedModel(
 
     private static ComputeSettings compute(AgentConfig.Backend backend, Machine machine, boolean embedding) {
         int threads = backend.threads() > 0 ? backend.threads() : machine.performanceCores();
-        return ComputeSettings.safe(threads, BATCH_TOKENS, embedding ? BATCH_TOKENS : UBATCH_TOKENS) // an input to embed is computed at once
+        int ubatchTokens = backend.ubatchTokens() > 0 ? backend.ubatchTokens() : UBATCH_TOKENS;
+        ComputeSettings safe = embedding
+                ? ComputeSettings.safe(threads, BATCH_TOKENS, BATCH_TOKENS) // an input to embed is computed at once
+                : ComputeSettings.safe(threads, Math.max(BATCH_TOKENS, ubatchTokens), ubatchTokens);
+        return safe.withPoll(Math.max(0, backend.threadPolling()))
                 .withFlashAttention(switch (backend.flashAttention()) {
                     case AUTO -> ComputeSettings.FlashAttention.AUTO;
                     case OFF -> ComputeSettings.FlashAttention.OFF;

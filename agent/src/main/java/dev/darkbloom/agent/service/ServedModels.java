@@ -54,6 +54,12 @@ final class ServedModels implements ModelCards {
         return new ServedModels(byId);
     }
 
+    /** Returns the model of an id, or throws {@code UNKNOWN_MODEL}. */
+    ServedModel require(String modelId) {
+        return Optional.ofNullable(byId.get(modelId))
+                .orElseThrow(() -> new AgentException(ErrorCode.UNKNOWN_MODEL, "the agent serves " + String.join(", ", byId.keySet())));
+    }
+
     List<ServedModel> list() {
         return List.copyOf(byId.values());
     }

@@ -19,6 +19,7 @@ import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -72,6 +73,12 @@ class LauncherTest {
         int exitCode = ToolProvider.findFirst("jar").orElseThrow().run(new PrintWriter(messages), new PrintWriter(messages),
                 "--create", "--file", jar.toString(), "-C", classes.toString(), ".");
         assertThat(exitCode).as(messages.toString()).isZero();
+    }
+
+    @BeforeEach
+    void calibrateNothing() throws IOException {
+        Files.createDirectories(directory.resolve("home"));
+        Files.writeString(directory.resolve("home/agent.toml"), "[backend]\ncalibration = \"off\"\n");
     }
 
     @AfterEach

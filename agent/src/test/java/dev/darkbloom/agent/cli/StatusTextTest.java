@@ -9,6 +9,9 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class StatusTextTest {
+    private static final StatusReport.Compute COMPUTE = new StatusReport.Compute(4, 0, "auto", 512, 0, "waiting",
+            Optional.of("mains power (the machine runs on its battery at 83 %)"), Optional.empty(), 0, 0);
+
     @Test
     void theStateComesFirstThenEverythingElse() {
         var report = new StatusReport(
@@ -16,10 +19,10 @@ class StatusTextTest {
                 Optional.of(new StatusReport.Endpoint("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, true, false)),
                 List.of(
                         new StatusReport.Model("demo", "ready", 1, Optional.empty(), 8, 2, 1, 64, 2048, 300, 1000, 400, 5000, 20, 1, 2, 3,
-                                1234.5, 45.67, 4L << 20),
-                        new StatusReport.Model("slow", "loading", 0.42, Optional.empty(), 8, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+                                1234.5, 45.67, 4L << 20, Optional.of(COMPUTE)),
+                        new StatusReport.Model("slow", "loading", 0.42, Optional.empty(), 8, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Optional.empty()),
                         new StatusReport.Model("big", "failed", 0, Optional.of("needs 9 bytes; 3 of 8 are free"),
-                                8, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
+                                8, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Optional.empty())),
                 new StatusReport.Memory(10L << 30, 4L << 20, 16L << 30, 12L << 30),
                 "/h", "/h/agent.toml", "/h/logs/agent.log");
 
@@ -29,6 +32,8 @@ class StatusTextTest {
                 endpoint   http://127.0.0.1:8000/v1  (key: darkbloom-agent local)
                 model      demo  ready  2 of 8 slots busy, 1 waiting; 2,048 tokens of context each
                            reads 1,235 tokens/s, writes 45.7 tokens/s; 20 answered, 1 failed, 2 cancelled, 3 refused
+                           computes with 4 threads, flash attention auto, ubatch 512; not measured yet: waits for mains power (the machine \
+                runs on its battery at 83 %), at the next load
                 model      slow  loading 42 %
                 model      big  failed
                            last error: needs 9 bytes; 3 of 8 are free

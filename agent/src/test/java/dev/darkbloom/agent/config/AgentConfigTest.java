@@ -35,6 +35,10 @@ class AgentConfigTest {
                 "backend.gpu_layers | a whole number from -1 to 100000 | -1",
                 "backend.flash_attention | one of auto, off, on | \"auto\"",
                 "backend.kv_layout | one of auto, streams, unified | \"auto\"",
+                "backend.thread_polling | a whole number from -1 to 100 | -1",
+                "backend.ubatch_tokens | a whole number from 0 to 16384 | 0",
+                "backend.prefill_chunk_tokens | a whole number from 0 to 16384 | 0",
+                "backend.calibration | one of auto, off | \"auto\"",
                 "backend.startup_preload | true or false | true",
                 "backend.queue_limit | a whole number from 1 to 100000 | 64",
                 "models.<id>.path | the path of a GGUF file | \"\"",
@@ -52,7 +56,8 @@ class AgentConfigTest {
 
         assertThat(config).isEqualTo(new AgentConfig(
                 new AgentConfig.Provider(new DataSize(4L << 30)),
-                new AgentConfig.Backend(List.of(), 8, 0, 0, -1, AgentConfig.FlashAttention.AUTO, AgentConfig.KvLayout.AUTO, true, 64),
+                new AgentConfig.Backend(List.of(), 8, 0, 0, -1, AgentConfig.FlashAttention.AUTO, AgentConfig.KvLayout.AUTO, -1, 0, 0,
+                        AgentConfig.Calibration.AUTO, true, 64),
                 new AgentConfig.Local(8000, "127.0.0.1", List.of(), Duration.ofSeconds(15)),
                 Map.of()));
     }
@@ -71,6 +76,10 @@ class AgentConfigTest {
                 gpu_layers = 0
                 flash_attention = "on"
                 kv_layout = "unified"
+                thread_polling = 2
+                ubatch_tokens = 256
+                prefill_chunk_tokens = 128
+                calibration = "off"
                 startup_preload = false
                 queue_limit = 1
 
@@ -90,8 +99,8 @@ class AgentConfigTest {
 
         assertThat(config).isEqualTo(new AgentConfig(
                 new AgentConfig.Provider(new DataSize(3L << 29)),
-                new AgentConfig.Backend(List.of("demo", "~/m.gguf"), 2, 4096, 6, 0, AgentConfig.FlashAttention.ON, AgentConfig.KvLayout.UNIFIED, false,
-                        1),
+                new AgentConfig.Backend(List.of("demo", "~/m.gguf"), 2, 4096, 6, 0, AgentConfig.FlashAttention.ON,
+                        AgentConfig.KvLayout.UNIFIED, 2, 256, 128, AgentConfig.Calibration.OFF, false, 1),
                 new AgentConfig.Local(0, "0.0.0.0", List.of("https://app.example"), Duration.ofSeconds(3)),
                 Map.of("org/model-1.5", new AgentConfig.Model(
                         Optional.of(Path.of("/m/file.gguf")), 512, Optional.of(Path.of("/m/chat.jinja"))))));

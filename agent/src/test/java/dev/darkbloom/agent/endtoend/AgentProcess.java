@@ -62,6 +62,9 @@ final class AgentProcess implements AutoCloseable {
         command.addAll(globalOptions);
         command.addAll(List.of("start", "--local", "--port", "0"));
         command.addAll(List.of(arguments));
+        // These tests run on machines that do other things as well, where a calibration finds one setting today and another tomorrow.
+        Files.createDirectories(home);
+        Files.writeString(home.resolve("agent.toml"), "[backend]\ncalibration = \"off\"\n");
         Path output = folder.resolve("output.txt");
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
         builder.environment().put("DARKBLOOM_AGENT_HOME", home.toString());

@@ -23,6 +23,27 @@ class StepPaceTest {
     }
 
     @Test
+    void firstChunkIsWhatFitsWhereCalibrationKnowsTheSpeed() {
+        assertThat(new StepPace(TARGET, 512, 500_000, 0).chunk(2048, false)).isEqualTo(200);
+        assertThat(new StepPace(TARGET, 512, 80_000, 0).chunk(2048, false)).isEqualTo(1024);
+        assertThat(new StepPace(TARGET, 512, 80_000, 0).chunk(100, false)).isEqualTo(100);
+        assertThat(new StepPace(TARGET, 512, 1_000_000_000, 0).chunk(2048, false)).isEqualTo(8);
+    }
+
+    @Test
+    void whatCalibrationKnewIsCorrectedByWhatIsSeen() {
+        assertThat(settle(new StepPace(TARGET, 512, 500_000, 0), 2048, 1_000_000)).isBetween(100, 101);
+    }
+
+    @Test
+    void theOwnersChunkIsTakenWhateverItCosts() {
+        var pace = new StepPace(TARGET, 512, 1, 96);
+
+        assertThat(settle(pace, 2048, 1_000_000_000)).isEqualTo(96);
+        assertThat(pace.chunk(50, true)).isEqualTo(50);
+    }
+
+    @Test
     void chunkGrowsToWhatFitsTheTarget() {
         assertThat(settle(new StepPace(TARGET, 4096), 4096, 100_000)).isEqualTo(1000);
     }

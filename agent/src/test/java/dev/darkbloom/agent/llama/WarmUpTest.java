@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
-import dev.darkbloom.agent.llama.ModelSpec.FlashAttention;
+import dev.darkbloom.agent.llama.ComputeSettings.FlashAttention;
 import dev.darkbloom.agent.testing.FakeBehaviour;
 import dev.darkbloom.agent.testing.FakeModel;
 import dev.darkbloom.agent.testing.LoadedModels;
@@ -31,14 +31,15 @@ class WarmUpTest {
     private static final int CONTEXT = 256;
 
     private static ModelSpec spec(Path file, int contextTokens, boolean embedding) {
-        return new ModelSpec("warm", List.of(file), contextTokens, SLOTS, 1, 0, embedding, "", 64, 64, false, FlashAttention.OFF);
+        return new ModelSpec("warm", List.of(file), contextTokens, SLOTS, KvLayout.STREAMS, (long) contextTokens * SLOTS, 0, embedding, "",
+                ComputeSettings.safe(1, 64, 64).withFlashAttention(FlashAttention.OFF));
     }
 
     @Test
     void aTextContextReadsAPromptAndWritesATokenAndForgetsThem() {
         var behaviour = new FakeBehaviour();
         try (var model = new FakeModel(spec(Path.of("none"), CONTEXT, false), behaviour); TokenDecoder decoder = model.openDecoder()) {
-            WarmUp.run(decoder, false);
+            WarmUp.run(model, decoder, false);
 
             assertThat(behaviour.decodes()).isEqualTo(2);
             assertThat(behaviour.decodedTokens()).isEqualTo(17);
@@ -55,7 +56,7 @@ class WarmUpTest {
     void aContextOfFewTokensIsNotOverrun(int contextTokens) {
         var behaviour = new FakeBehaviour();
         try (var model = new FakeModel(spec(Path.of("none"), contextTokens, false), behaviour); TokenDecoder decoder = model.openDecoder()) {
-            WarmUp.run(decoder, false);
+            WarmUp.run(model, decoder, false);
 
             assertThat(behaviour.decodedTokens()).isEqualTo(contextTokens);
             assertThat(decoder.lastPosition(0)).isEqualTo(-1);
@@ -69,7 +70,7 @@ class WarmUpTest {
         try (var model = new FakeModel(spec(Path.of("none"), CONTEXT, false), behaviour); TokenDecoder decoder = model.openDecoder()) {
             behaviour.nextCode(-3);
 
-            assertThatThrownBy(() -> WarmUp.run(decoder, false))
+            assertThatThrownBy(() -> WarmUp.run(model, decoder, false))
                     .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DECODE_FATAL));
         }
     }
@@ -98,11 +99,11 @@ class WarmUpTest {
         void anAnswerIsThatOfAColdContext(TinyModels.Kind kind) {
             try (ModelRuntime model = load(kind)) {
                 List<String> cold;
-                try (TokenDecoder decoder = LlamaContext.open((LlamaModel) model)) {
-                    cold = answer(decoder);
+                try (TokenDecoder decoder = LlamaContext.open((LlamaModel) model, model.spec())) {
+                    cold = answer(model, decoder);
                 }
                 try (TokenDecoder warm = model.openDecoder()) {
-                    assertThat(answer(warm)).isEqualTo(cold);
+                    assertThat(answer(model, warm)).isEqualTo(cold);
                 }
             }
         }
@@ -111,7 +112,7 @@ class WarmUpTest {
         void anEmbeddingIsThatOfAColdContext() {
             try (ModelRuntime model = load(TinyModels.Kind.EMBEDDING)) {
                 float[] cold;
-                try (TokenDecoder decoder = LlamaContext.open((LlamaModel) model)) {
+                try (TokenDecoder decoder = LlamaContext.open((LlamaModel) model, model.spec())) {
                     cold = embedding(model, decoder);
                 }
                 try (TokenDecoder warm = model.openDecoder()) {
@@ -125,9 +126,9 @@ class WarmUpTest {
         }
 
         /** Returns tokens with their log-probabilities, which show a difference that the tokens hide. */
-        private List<String> answer(TokenDecoder decoder) {
+        private List<String> answer(ModelRuntime model, TokenDecoder decoder) {
             var answer = new ArrayList<String>();
-            try (TokenSampler sampler = decoder.newSampler(SamplerSettings.greedy(), null); var arena = Arena.ofConfined()) {
+            try (TokenSampler sampler = model.newSampler(SamplerSettings.greedy(), null, CONTEXT); var arena = Arena.ofConfined()) {
                 MemorySegment logprob = arena.allocate(ValueLayout.JAVA_FLOAT);
                 int position = 0;
                 int row = -1;

@@ -190,6 +190,37 @@ class AgentRuntimeTest {
     }
 
     @Test
+    void aModelIsCalibratedOnDemandAndServesAfterwards() throws Exception {
+        start(with(options("demo"), ConfigKey.CALIBRATION, "auto"));
+
+        try (var control = ControlClient.connect(home).orElseThrow(); var client = new LocalClient(endpoint())) {
+            var compute = control.calibrate("demo").models().getFirst().compute().orElseThrow();
+
+            // On a machine that does other things, too, it may find noise; it does not wait for another moment.
+            assertThat(compute.calibration()).isIn("measured", "kept");
+            assertThat(compute.threads()).as("what the owner has set").isOne();
+            assertThat(compute.calibration().equals("kept") || Files.exists(home.calibrations())).as("what was measured is kept").isTrue();
+            assertThat(client.chat("demo", List.of(new ChatMessage(ChatMessage.Role.USER, "Hello")), OptionalInt.of(3), _ -> { })
+                    .generatedTokens()).isPositive();
+        }
+    }
+
+    @Test
+    void whereCalibrationIsOffItSaysSoInsteadOfMeasuring() throws Exception {
+        start(options("demo"));
+
+        try (var control = ControlClient.connect(home).orElseThrow()) {
+            assertThat(control.status().models().getFirst().compute()).hasValueSatisfying(compute -> {
+                assertThat(compute.calibration()).isEqualTo("off");
+                assertThat(compute.reason()).contains("backend.calibration is off");
+            });
+            assertThatThrownBy(() -> control.calibrate("demo")).isInstanceOf(AgentException.class)
+                    .hasMessage("model demo is not calibrated: backend.calibration is off");
+        }
+        assertThat(home.calibrations()).doesNotExist();
+    }
+
+    @Test
     void anOpenEndpointHasToBeMeant() {
         var open = new StartOptions(home, home.configFile(), options("demo").values()
                 .with(ConfigAddress.of(ConfigKey.LOCAL_BIND), "0.0.0.0", "test"), List.of("demo"), false, false, false);
@@ -234,6 +265,7 @@ class AgentRuntimeTest {
                 .with(ConfigAddress.of(ConfigKey.CONTEXT_LENGTH), "512", "test")
                 // Threads that wait for each other are slow on a machine whose cores are taken.
                 .with(ConfigAddress.of(ConfigKey.THREADS), "1", "test")
+                .with(ConfigAddress.of(ConfigKey.CALIBRATION), "off", "test")
                 .with(ConfigAddress.of(ConfigKey.MEMORY_RESERVE), "0", "test");
         return new StartOptions(home, home.configFile(), values, List.of(model), false, true, false);
     }

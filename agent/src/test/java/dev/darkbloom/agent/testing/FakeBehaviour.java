@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.testing;
 
+import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 import java.util.List;
 import java.util.Queue;
@@ -21,7 +22,7 @@ public final class FakeBehaviour {
     volatile Error lookFailure;
     volatile int endOneIn;
     volatile ManualClock clock;
-    volatile long nanosPerToken;
+    volatile StepCost stepCost;
     volatile RuntimeException openFailure;
     volatile RuntimeException decoderFailure;
     volatile RuntimeException sampleFailure;
@@ -77,10 +78,22 @@ public final class FakeBehaviour {
         return this;
     }
 
+    /** What a decode call takes. */
+    @FunctionalInterface
+    public interface StepCost {
+        /** Returns nanoseconds for a batch of {@code rows} tokens under {@code settings}. */
+        long nanos(ComputeSettings settings, int rows);
+    }
+
     /** Has each token of a batch take time on {@code manual}. */
-    public FakeBehaviour cost(ManualClock manual, long nanos) {
+    public FakeBehaviour cost(ManualClock manual, long nanosPerToken) {
+        return cost(manual, (_, rows) -> nanosPerToken * rows);
+    }
+
+    /** Has each batch take time on {@code manual}. */
+    public FakeBehaviour cost(ManualClock manual, StepCost cost) {
+        stepCost = cost;
         clock = manual;
-        nanosPerToken = nanos;
         return this;
     }
 

@@ -145,7 +145,7 @@ public final class FakeDecoder implements TokenDecoder {
         remember(run);
         count(run);
         if (behaviour.clock != null) {
-            behaviour.clock.advanceNanos(behaviour.nanosPerToken * run);
+            behaviour.clock.advanceNanos(behaviour.stepCost.nanos(spec.compute(), run));
         }
         Arrays.fill(pending, 0);
         decoded = code == DECODED;

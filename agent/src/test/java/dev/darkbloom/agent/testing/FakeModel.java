@@ -122,13 +122,13 @@ public final class FakeModel implements ModelRuntime {
     }
 
     @Override
-    public TokenDecoder openDecoder() {
+    public TokenDecoder openDecoder(ModelSpec room) {
         behaviour.check(!closed.get(), "a context was opened on a closed model");
         RuntimeException failure = behaviour.decoderFailure;
         if (failure != null) {
             throw failure;
         }
-        return new FakeDecoder(spec, behaviour);
+        return new FakeDecoder(room, behaviour);
     }
 
     @Override

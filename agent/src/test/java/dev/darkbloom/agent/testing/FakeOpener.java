@@ -2,6 +2,7 @@ package dev.darkbloom.agent.testing;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.ModelOpener;
 import dev.darkbloom.agent.llama.ModelRuntime;
 import dev.darkbloom.agent.llama.ModelSpec;
@@ -11,6 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.DoublePredicate;
+import java.util.function.ToLongFunction;
 
 /** Opens {@link FakeModel}s: each needs a fixed number of bytes for weights, one per token of context, and one per slot for computing. */
 public final class FakeOpener implements ModelOpener {
@@ -18,6 +20,7 @@ public final class FakeOpener implements ModelOpener {
 
     private final Map<String, FakeBehaviour> behaviours = new ConcurrentHashMap<>();
     private final List<ModelSpec> opened = new CopyOnWriteArrayList<>();
+    private volatile ToLongFunction<ComputeSettings> computeBytes = _ -> 0;
     private volatile CountDownLatch gate = new CountDownLatch(0);
 
     /** Returns the behaviour of a model, which may be changed at any time. */
@@ -28,6 +31,11 @@ public final class FakeOpener implements ModelOpener {
     /** Returns what was opened, in order. */
     public List<ModelSpec> opened() {
         return opened;
+    }
+
+    /** Makes settings need more bytes for computing. */
+    public void computeBytes(ToLongFunction<ComputeSettings> more) {
+        computeBytes = more;
     }
 
     /** Stops loads halfway until {@link #release}. */
@@ -42,7 +50,7 @@ public final class FakeOpener implements ModelOpener {
 
     @Override
     public MemoryNeed need(ModelSpec spec) {
-        return new MemoryNeed(WEIGHT_BYTES, spec.kvTokens(), spec.slots());
+        return new MemoryNeed(WEIGHT_BYTES, spec.kvTokens(), spec.slots() + computeBytes.applyAsLong(spec.compute()));
     }
 
     @Override

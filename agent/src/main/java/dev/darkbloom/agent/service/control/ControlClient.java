@@ -36,7 +36,20 @@ public final class ControlClient implements AutoCloseable {
 
     /** Returns how the agent stands. */
     public StatusReport status() {
-        return switch (ask(new ControlRequest.Status())) {
+        return report(new ControlRequest.Status());
+    }
+
+    /**
+     * Has the agent calibrate a model anew, and returns how it stands afterwards. Takes as long as running requests and a load of the model.
+     *
+     * @throws AgentException {@code INVALID_REQUEST} with the agent's reason when it will not
+     */
+    public StatusReport calibrate(String model) {
+        return report(new ControlRequest.Calibrate(model));
+    }
+
+    private StatusReport report(ControlRequest request) {
+        return switch (ask(request)) {
             case ControlReply.Status(StatusReport report) -> report;
             case ControlReply.Refused(String message) -> throw new AgentException(ErrorCode.INVALID_REQUEST, message);
             case ControlReply.Draining _ -> throw new AgentException(ErrorCode.INTERNAL, "the agent answered a question that was not asked");

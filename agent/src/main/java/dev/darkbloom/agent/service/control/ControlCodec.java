@@ -17,6 +17,7 @@ final class ControlCodec {
         return switch (request) {
             case ControlRequest.Status() -> typed("status").toString();
             case ControlRequest.Stop(int timeoutSeconds) -> typed("stop").put("timeout_seconds", timeoutSeconds).toString();
+            case ControlRequest.Calibrate(String model) -> typed("calibrate").put("model", model).toString();
             case ControlRequest.Unknown(String type) -> typed(type).toString();
         };
     }
@@ -40,6 +41,7 @@ final class ControlCodec {
         return switch (type) {
             case "status" -> new ControlRequest.Status();
             case "stop" -> new ControlRequest.Stop(Math.max(0, json.path("timeout_seconds").asInt()));
+            case "calibrate" -> new ControlRequest.Calibrate(json.path("model").asText());
             default -> new ControlRequest.Unknown(type);
         };
     }

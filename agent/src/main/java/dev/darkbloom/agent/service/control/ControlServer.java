@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.service.control;
 
+import dev.darkbloom.agent.base.AgentException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -32,6 +33,13 @@ public final class ControlServer implements AutoCloseable {
 
         /** Begins to end the agent and returns at once. {@code timeout} is what running requests are given. */
         void stop(Duration timeout);
+
+        /**
+         * Measures a model's settings anew and returns when it serves with them; requests that come meanwhile wait.
+         *
+         * @throws AgentException why that cannot be
+         */
+        void calibrate(String model) throws InterruptedException;
 
         /** Returns the requests that run or wait. */
         int requestsInFlight();
@@ -108,6 +116,14 @@ public final class ControlServer implements AutoCloseable {
                 do {
                     send(writer, new ControlReply.Draining(handler.requestsInFlight()));
                 } while (!handler.awaitClosing(DRAIN_NEWS));
+            }
+            case ControlRequest.Calibrate(String model) -> {
+                try {
+                    handler.calibrate(model);
+                    send(writer, new ControlReply.Status(handler.status()));
+                } catch (AgentException e) {
+                    send(writer, new ControlReply.Refused(e.getMessage()));
+                }
             }
             case ControlRequest.Unknown(String type) ->
                     send(writer, new ControlReply.Refused("this agent does not know \"" + type + "\"; it is older than the command line"));

@@ -69,6 +69,22 @@ final class StatusCodec {
         json.put("prefill_tokens_per_second", model.prefillTokensPerSecond());
         json.put("decode_tokens_per_second", model.decodeTokensPerSecond());
         json.put("reserved_bytes", model.reservedBytes());
+        model.compute().ifPresent(compute -> json.set("compute", toJson(compute)));
+        return json;
+    }
+
+    static ObjectNode toJson(StatusReport.Compute compute) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("threads", compute.threads());
+        json.put("thread_polling", compute.threadPolling());
+        json.put("flash_attention", compute.flashAttention());
+        json.put("ubatch_tokens", compute.ubatchTokens());
+        json.put("measured_prefill_tokens_per_second", compute.measuredPrefillTokensPerSecond());
+        json.put("calibration", compute.calibration());
+        compute.reason().ifPresent(reason -> json.put("reason", reason));
+        compute.measuredAt().ifPresent(instant -> json.put("measured_at", instant.toString()));
+        json.put("speedup", compute.speedup());
+        json.put("spread", compute.spread());
         return json;
     }
 
@@ -130,6 +146,21 @@ final class StatusCodec {
                 json.path("refused_requests").asLong(),
                 json.path("prefill_tokens_per_second").asDouble(),
                 json.path("decode_tokens_per_second").asDouble(),
-                json.path("reserved_bytes").asLong());
+                json.path("reserved_bytes").asLong(),
+                Optional.of(json.path("compute")).filter(JsonNode::isObject).map(StatusCodec::compute));
+    }
+
+    private static StatusReport.Compute compute(JsonNode json) {
+        return new StatusReport.Compute(
+                json.path("threads").asInt(),
+                json.path("thread_polling").asInt(),
+                json.path("flash_attention").asText(),
+                json.path("ubatch_tokens").asInt(),
+                json.path("measured_prefill_tokens_per_second").asDouble(),
+                json.path("calibration").asText(),
+                Optional.of(json.path("reason")).filter(JsonNode::isTextual).map(JsonNode::textValue),
+                Optional.of(json.path("measured_at")).filter(JsonNode::isTextual).map(at -> Instant.parse(at.textValue())),
+                json.path("speedup").asDouble(),
+                json.path("spread").asDouble());
     }
 }

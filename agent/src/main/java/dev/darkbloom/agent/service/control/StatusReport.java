@@ -54,6 +54,7 @@ public record StatusReport(
      * @param loadProgress 0 to 1
      * @param prefillTokensPerSecond seen lately; 0 before the first request
      * @param decodeTokensPerSecond seen lately, all slots together; 0 before the first request
+     * @param compute how it computes; empty before its first load
      */
     public record Model(
             String id,
@@ -75,7 +76,41 @@ public record StatusReport(
             long refusedRequests,
             double prefillTokensPerSecond,
             double decodeTokensPerSecond,
-            long reservedBytes) {}
+            long reservedBytes,
+            Optional<Compute> compute) {}
+
+    /**
+     * How a model computes, and why so.
+     *
+     * @param threads threads that compute
+     * @param threadPolling how eagerly they wait for the next step, 0 to 100
+     * @param flashAttention {@code auto}, {@code off} or {@code on}
+     * @param ubatchTokens prompt tokens that the backend computes at once
+     * @param measuredPrefillTokensPerSecond by which the first prompt is cut into steps; 0 when it was not measured
+     * @param calibration {@code measured}; or safe settings: {@code waiting} for another moment, {@code kept} because a calibration found
+     *     nothing, {@code off} because there is none
+     * @param reason what is waited for, or why nothing was found; empty when measured
+     * @param measuredAt when; empty unless measured
+     * @param speedup how many times as fast as the safe settings; 0 unless measured
+     * @param spread how far apart measurements of the same settings lay, as a share; 0 unless measured
+     */
+    public record Compute(
+            int threads,
+            int threadPolling,
+            String flashAttention,
+            int ubatchTokens,
+            double measuredPrefillTokensPerSecond,
+            String calibration,
+            Optional<String> reason,
+            Optional<Instant> measuredAt,
+            double speedup,
+            double spread) {
+
+        /** Returns this part as JSON, names in snake case. */
+        public String toJson() {
+            return StatusCodec.toJson(this).toString();
+        }
+    }
 
     /**
      * The memory ledger.

@@ -5,7 +5,9 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.hardware.OshiProbe;
 import dev.darkbloom.agent.service.control.ControlClient;
+import dev.darkbloom.agent.service.control.StatusReport;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A benchmark's rows with what one has to know to compare them with others.
@@ -13,9 +15,11 @@ import java.util.List;
  * @param chip of this machine
  * @param platform of the agent, as are the two behind it
  * @param slots of the model, as is the context
+ * @param compute how it computes, and why so
  */
 public record BenchmarkReport(
-        Benchmark.Plan plan, List<Benchmark.Row> rows, String chip, String platform, String version, String llamaCpp, int slots, int contextTokens) {
+        Benchmark.Plan plan, List<Benchmark.Row> rows, String chip, String platform, String version, String llamaCpp, int slots, int contextTokens,
+        Optional<StatusReport.Compute> compute) {
     public BenchmarkReport {
         rows = List.copyOf(rows);
     }
@@ -26,7 +30,8 @@ public record BenchmarkReport(
             var status = client.status();
             var model = status.models().stream().filter(served -> served.id().equals(plan.model())).findFirst();
             return new BenchmarkReport(plan, rows, new OshiProbe().machine().chip(), status.platform(), status.version(), status.llamaCpp(),
-                    model.map(served -> served.slots()).orElse(0), model.map(served -> served.contextTokens()).orElse(0));
+                    model.map(served -> served.slots()).orElse(0), model.map(served -> served.contextTokens()).orElse(0),
+                    model.flatMap(StatusReport.Model::compute));
         }
     }
 

@@ -101,6 +101,7 @@ final class LocalCodec {
         json.put("context_tokens", report.contextTokens());
         json.put("answer_tokens", report.plan().answerTokens());
         json.put("runs", report.plan().runs());
+        report.compute().ifPresent(compute -> json.set("compute", read(compute.toJson())));
         var rows = json.putArray("rows");
         for (Benchmark.Row row : report.rows()) {
             ObjectNode cells = rows.addObject().put("streams", row.streams()).put("prompt_tokens", row.promptTokens());

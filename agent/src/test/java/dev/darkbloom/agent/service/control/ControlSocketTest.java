@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.config.AgentHome;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -17,6 +18,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -25,13 +27,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ControlSocketTest {
+    private static final StatusReport.Compute COMPUTE = new StatusReport.Compute(4, 1, "off", 512, 2500, "measured", Optional.empty(),
+            Optional.of(Instant.parse("2026-11-24T07:00:00Z")), 1.25, 0.03);
+
     static final StatusReport REPORT = new StatusReport(
             "ready", "nothing to do", "local", 4711, "0.1.0", "v0.4.0", "25", "mac-arm64", Instant.parse("2026-11-24T08:00:00Z"), 61,
             Optional.of(new StatusReport.Endpoint("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, true, false)),
             List.of(
                     new StatusReport.Model("demo", "ready", 1, Optional.empty(), 8, 2, 1, 64, 2048, 300, 1000, 400, 5000, 20, 1, 2, 3,
-                            1234.5, 456.7, 4L << 20),
-                    new StatusReport.Model("big", "failed", 0, Optional.of("needs 9 bytes"), 8, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
+                            1234.5, 456.7, 4L << 20, Optional.of(COMPUTE)),
+                    new StatusReport.Model("big", "failed", 0, Optional.of("needs 9 bytes"), 8, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Optional.empty())),
             new StatusReport.Memory(10L << 30, 4L << 20, 16L << 30, 12L << 30),
             "/h", "/h/agent.toml", "/h/logs/agent.log");
 
@@ -101,6 +106,18 @@ class ControlSocketTest {
     }
 
     @Test
+    void aModelIsCalibratedAnewAndTheReportFollows() {
+        var agent = new FakeAgent();
+        try (var _ = ControlServer.open(home.controlSocket(), agent); var client = ControlClient.connect(home).orElseThrow()) {
+            assertThat(client.calibrate("demo")).isEqualTo(REPORT);
+            assertThatThrownBy(() -> client.calibrate("other")).isInstanceOf(AgentException.class).hasMessage("the agent serves demo");
+            assertThat(client.status()).isEqualTo(REPORT);
+        }
+
+        assertThat(agent.calibrated).containsExactly("demo");
+    }
+
+    @Test
     void aLineThatIsNoneEndsOnlyItsOwnConnection() throws IOException {
         try (var _ = ControlServer.open(home.controlSocket(), new FakeAgent())) {
             for (String garbage : List.of("nonsense\n", "[1]\n", "x".repeat(70_000))) {
@@ -155,6 +172,7 @@ class ControlSocketTest {
 
     private static final class FakeAgent implements ControlServer.Handler {
         final AtomicReference<Duration> stopTimeout = new AtomicReference<>();
+        final List<String> calibrated = new CopyOnWriteArrayList<>();
         final CountDownLatch closing = new CountDownLatch(1);
 
         @Override
@@ -165,6 +183,14 @@ class ControlSocketTest {
         @Override
         public void stop(Duration timeout) {
             stopTimeout.set(timeout);
+        }
+
+        @Override
+        public void calibrate(String model) {
+            if (!model.equals("demo")) {
+                throw new AgentException(ErrorCode.UNKNOWN_MODEL, "the agent serves demo");
+            }
+            calibrated.add(model);
         }
 
         @Override
