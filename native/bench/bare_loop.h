@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-#include "argmax.h"
+#include "../shim/argmax.h"
 #include "arguments.h"
 #include "ggml-backend.h"
 #include "ggml-cpu.h"

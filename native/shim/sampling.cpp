@@ -8,6 +8,7 @@
 
 #include "reasoning-budget.h"
 
+#include "argmax.h"
 #include "deep_stack.h"
 #include "gbnf_check.h"
 #include "guard.h"
@@ -30,30 +31,17 @@ bool better(float logit, int32_t id, const llama_token_data & than) {
     return logit > than.logit || (logit == than.logit && id < than.id);
 }
 
-/** The most likely token, the lowest id among equals: what greedy sampling picks from logits in the order of their ids. */
-int32_t argmax(const float * logits, int32_t n) {
+/** The largest of `n` values, a multiple of 16; in lanes that do not depend on each other, which makes vector instructions of it. */
+float largest(const float * values, int32_t n) {
     constexpr int32_t lanes = 16;
     float             most[lanes];
-    std::fill(most, most + lanes, logits[0]);
-    int32_t i = 0;
-    for (; i + lanes <= n; i += lanes) {
+    std::copy(values, values + lanes, most);
+    for (int32_t i = lanes; i < n; i += lanes) {
         for (int32_t lane = 0; lane < lanes; lane++) {
-            most[lane] = logits[i + lane] > most[lane] ? logits[i + lane] : most[lane];
+            most[lane] = values[i + lane] > most[lane] ? values[i + lane] : most[lane];
         }
     }
-    for (; i < n; i++) {
-        most[0] = logits[i] > most[0] ? logits[i] : most[0];
-    }
-    float highest = most[0];
-    for (int32_t lane = 1; lane < lanes; lane++) {
-        highest = most[lane] > highest ? most[lane] : highest;
-    }
-    for (i = 0; i < n; i++) {
-        if (logits[i] == highest) {
-            return i;
-        }
-    }
-    return 0; // not a number at 0: greedy stays there too
+    return *std::max_element(most, most + lanes);
 }
 
 } // namespace
@@ -65,7 +53,8 @@ struct dbs_sampler {
     const llama_vocab *            vocab        = nullptr;
     int32_t                        n_vocab      = 0;
     int32_t                        direct_top_k = 0;     // > 0: the chain's first link was this top-k, and we do it
-    bool                           takes_argmax = false; // the chain is greedy and nothing in it can move the maximum
+    bool                           takes_argmax = false; // the chain is greedy and nothing but `bias` can move the maximum
+    std::vector<llama_logit_bias>  bias;                 // of a chain that takes the argmax: sorted, a token once
     bool                           broken       = false; // the grammar has no state left; touching it again would abort
 
     ~dbs_sampler() { llama_sampler_free(chain); }
@@ -97,10 +86,18 @@ struct dbs_sampler {
     }
 
     llama_token_data_array top_candidates(const float * logits, int32_t k) {
+        constexpr int32_t block = 64;
         k = std::min(k, n_vocab);
         llama_token_data * best = candidates.data();
         int32_t            held = 0;
         for (int32_t id = 0; id < n_vocab; id++) {
+            // Nearly all of a vocabulary is far behind the best: whole blocks are passed over.
+            while (held == k && id + block <= n_vocab && !(largest(logits + id, block) > best[k - 1].logit)) {
+                id += block;
+            }
+            if (id >= n_vocab) {
+                break;
+            }
             const float logit = logits[id];
             // Ids come in rising order, so an equal one never replaces one that is held.
             if (held == k && !(logit > best[k - 1].logit)) {
@@ -137,10 +134,32 @@ struct dbs_sampler {
         return array.data[array.selected].logit == -INFINITY ? -1 : array.data[array.selected].id;
     }
 
+    // Greedy's choice with some tokens' logits moved; -1 where only the whole chain can tell.
+    int32_t biased_argmax(const float * logits) const {
+        const auto before = [](const llama_logit_bias & entry, int32_t id) { return entry.token < id; };
+        int32_t    best   = argmax(logits, n_vocab);
+        const auto found  = std::lower_bound(bias.begin(), bias.end(), best, before);
+        if ((found != bias.end() && found->token == best) || std::isnan(logits[best])) {
+            return -1; // the best of the others is not known
+        }
+        float most = logits[best];
+        for (const llama_logit_bias & entry : bias) {
+            const float moved = logits[entry.token] + entry.bias;
+            if (moved > most || (moved == most && entry.token < best)) {
+                best = entry.token;
+                most = moved;
+            }
+        }
+        return best;
+    }
+
     // The chain's choice among everything; -1 when it selects nothing.
     int32_t first_choice(const float * logits) {
         if (takes_argmax) {
-            return argmax(logits, n_vocab);
+            const int32_t best = biased_argmax(logits);
+            if (best >= 0) {
+                return best;
+            }
         }
         llama_token_data_array array = direct_top_k > 0 ? top_candidates(logits, direct_top_k) : all_candidates(logits);
         return pick(array);
@@ -345,7 +364,15 @@ int32_t build(dbs_sampler & sampler, const llama_vocab * vocab, const dbs_sampli
                 add_link(sampler, vocab, s, order[i]);
             }
         }
-        sampler.takes_argmax = llama_sampler_chain_n(sampler.chain) == 0;
+        sampler.takes_argmax = llama_sampler_chain_n(sampler.chain) == (bias.empty() ? 0 : 1);
+        if (sampler.takes_argmax) {
+            std::sort(bias.begin(), bias.end(), [](const llama_logit_bias & a, const llama_logit_bias & b) { return a.token < b.token; });
+            // A token that is named twice is moved twice; the whole chain does that.
+            sampler.takes_argmax = std::adjacent_find(bias.begin(), bias.end(), [](const llama_logit_bias & a, const llama_logit_bias & b) {
+                                       return a.token == b.token;
+                                   }) == bias.end();
+            sampler.bias         = std::move(bias);
+        }
         sampler.add(llama_sampler_init_greedy());
     } else if (s.mirostat > 0) {
         sampler.add(llama_sampler_init_temp(s.temperature));

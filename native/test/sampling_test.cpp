@@ -37,13 +37,36 @@ void the_fast_ways_pick_what_the_chain_picks(const Demo & demo, llama_context * 
     std::vector<int32_t> prompt = demo.tokens("<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n");
     demo.prefill(ctx, prompt);
 
-    // Greedy by argmax against greedy at the end of a chain that holds a bias of nothing.
+    // Greedy by argmax against greedy at the end of a whole chain, which a token that is biased twice asks for. What is best is forbidden or
+    // moved behind the next best, or level with it, again and again.
     const llama_logit_bias nothing = { 0, 0.0f };
     dbs_sampling           fast    = greedy();
     dbs_sampling           slow    = greedy();
-    slow.logit_bias                = &nothing;
-    slow.n_logit_bias              = 1;
-    CHECK(draws(demo, ctx, fast, 1) == draws(demo, ctx, slow, 1));
+    std::vector<llama_logit_bias> bias;
+    for (int round = 0; round < 40; round++) {
+        std::vector<llama_logit_bias> twice = bias;
+        twice.insert(twice.end(), 2, nothing);
+        fast.logit_bias   = bias.data();
+        fast.n_logit_bias = static_cast<int32_t>(bias.size());
+        slow.logit_bias   = twice.data();
+        slow.n_logit_bias = static_cast<int32_t>(twice.size());
+        const int32_t chosen = draws(demo, ctx, fast, 1)[0];
+        CHECK(chosen == draws(demo, ctx, slow, 1)[0]);
+        if (chosen == 0) {
+            break;
+        }
+        const float * logits = llama_get_logits_ith(ctx, -1);
+        bool          known  = false;
+        for (llama_logit_bias & entry : bias) {
+            known      = known || entry.token == chosen;
+            entry.bias = entry.token == chosen ? -INFINITY : entry.bias;
+        }
+        if (!known) {
+            const int32_t other = (chosen * 7 + round) % (llama_vocab_n_tokens(demo.vocab) - 1) + 1;
+            bias.push_back({ chosen, round % 3 == 0 ? -INFINITY : round % 3 == 1 ? logits[other] - logits[chosen] : 0.5f });
+        }
+    }
+    CHECK(bias.size() > 10);
 
     // Top-k taken while the logits are read against llama.cpp's own link.
     for (const int32_t k : { 1, 2, 5, 40, 128 }) {
