@@ -101,6 +101,9 @@ typedef struct dbs_pool dbs_pool; /* CPU threads that compute for one context */
 DBS_API int32_t dbs_pool_attach(struct llama_context * ctx, int32_t n_threads, int32_t poll, dbs_pool ** out);
 DBS_API void    dbs_pool_free(dbs_pool * pool);
 
+/* Processor time that the calling thread has used, in nanoseconds; 0 where the system does not tell. */
+DBS_API int64_t dbs_thread_cpu_nanos(void);
+
 typedef struct dbs_device_memory {
     int64_t  total;   /* bytes; 0 when the device does not tell */
     int64_t  free;    /* bytes */

@@ -1,5 +1,6 @@
 // The CPU threads of one context.
 
+#include <ctime>
 #include <memory>
 
 #include "ggml-backend.h"
@@ -57,6 +58,11 @@ int32_t dbs_pool_attach(struct llama_context * ctx, int32_t n_threads, int32_t p
         *out = pool.release();
         return DBS_OK;
     });
+}
+
+int64_t dbs_thread_cpu_nanos(void) {
+    timespec used = {};
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0 ? static_cast<int64_t>(used.tv_sec) * 1000000000 + used.tv_nsec : 0;
 }
 
 void dbs_pool_free(dbs_pool * pool) {

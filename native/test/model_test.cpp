@@ -66,6 +66,12 @@ void a_pool_computes_the_same(const Demo & demo) {
         llama_free(ctx);
         dbs_pool_free(pool);
     }
+    const int64_t before = dbs_thread_cpu_nanos();
+    volatile int  work   = 0;
+    while (dbs_thread_cpu_nanos() == before) {
+        work = work + 1; // until the clock has moved, which it does for a thread that computes
+    }
+    CHECK(dbs_thread_cpu_nanos() > before);
     llama_context * ctx  = demo.context();
     dbs_pool *      pool = nullptr;
     for (const int32_t threads : { 0, -1, 513, INT32_MAX }) {

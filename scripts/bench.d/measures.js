@@ -3,7 +3,7 @@
 const path = require('path');
 const { row, header, pair, record } = require('./figures');
 const { temporaryFile, residentMegabytes } = require('./processes');
-const { startAgent, startPeer, ask, startEngine, bareDecode, sweep } = require('./sides');
+const { startAgent, startPeer, ask, startAsking, askLong, startEngine, bareDecode, sweep } = require('./sides');
 
 // Over these questions, asked of the demo past the end of its answers, both servers write valid UTF-8. A question whose answer does not is
 // useless: llama-server's parser gives such an answer up with an error (docs/benchmarks.md).
@@ -12,6 +12,9 @@ const questions = [
   'Who are you?', 'What is self-route?', 'How do I start the agent?', 'What colour is the sky?', 'Tell me a story about a cat.',
   'What is prefill?', 'What is unified memory?', 'How do you say cat in French?', 'Thank you', 'Tell me a story about a robot.', 'Hello!',
 ];
+
+/** Some 8,000 tokens in most vocabularies. */
+const LONG_PROMPT_WORDS = 3000;
 
 /** Enough to find good settings, not to tell the ceiling. */
 const SWEEP_REPETITIONS = 3;
@@ -109,4 +112,33 @@ async function prefix(model, options) {
   pair({ ...what, measure: 'TTFT p50 ms, warm' }, warm[0], warm[1]);
 }
 
-module.exports = { ceiling, engine, http, prefix };
+/** What one long prompt does to four streams that are being answered: their gaps without it and while it is read. */
+async function fairness(model, options) {
+  const room = { ...options, context: 16384, slots: 5 };
+  const server = await startAgent(model, room);
+  const prompts = promptsFile();
+  const four = (requests) => ['--prompts', prompts, '--requests', String(requests)];
+  ask(server, 4, options.maxTokens, four(8), options); // warm
+  const usual = [];
+  const beside = [];
+  const long = [];
+  for (let run = 0; run < options.runs; run++) {
+    usual.push(ask(server, 4, options.maxTokens, four(12), options));
+    const asked = startAsking(server, 4, options.maxTokens, four(24), options);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const end = new AbortController();
+    const reading = askLong(server, LONG_PROMPT_WORDS, end.signal);
+    beside.push(await asked);
+    end.abort();
+    long.push(await reading);
+  }
+  const answered = long.filter((one) => one.status === 200);
+  header(`${path.basename(model)}: four streams, and a long prompt beside them`, ['measure', 'streams', 'beside a long prompt', 'usual', 'ratio']);
+  const what = { model: path.basename(model), streams: 4, digits: 1, lowerIsBetter: true };
+  pair({ ...what, measure: 'ITL p50 ms', figure: 'itl_ms_p50' }, beside, usual);
+  pair({ ...what, measure: 'ITL p99 ms', figure: 'itl_ms_p99' }, beside, usual);
+  row(['long prompts read to their end', '', `${answered.length} of ${long.length}`, answered.length ? `${answered[0].tokens} tokens` : '', answered.map((one) => `${one.seconds.toFixed(0)} s`).join(', ')]);
+  await server.stop();
+}
+
+module.exports = { ceiling, engine, http, prefix, fairness };

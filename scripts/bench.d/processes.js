@@ -46,8 +46,23 @@ function run(command, args, env = {}) {
   return done.stdout;
 }
 
+function lastLine(text) {
+  return JSON.parse(text.trim().split('\n').pop());
+}
+
 function runJson(command, args) {
-  return JSON.parse(run(command, args).trim().split('\n').pop());
+  return lastLine(run(command, args));
+}
+
+/** As runJson, without waiting for it: resolves with the result. */
+function startJson(command, args) {
+  const child = track(spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
+  let printed = '';
+  child.stdout.on('data', (bytes) => { printed += bytes; });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve(lastLine(printed)) : reject(new Error(`${path.basename(command)} ended with ${code}`))));
+  });
 }
 
 function track(child) {
@@ -102,4 +117,4 @@ function residentMegabytes(pid) {
   }
 }
 
-module.exports = { temporaryFolder, temporaryFile, freePort, run, runJson, converse, serve, residentMegabytes };
+module.exports = { temporaryFolder, temporaryFile, freePort, run, runJson, startJson, converse, serve, residentMegabytes };

@@ -3,7 +3,7 @@
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { temporaryFolder, freePort, run, runJson, converse, serve } = require('./processes');
+const { temporaryFolder, freePort, run, runJson, startJson, converse, serve } = require('./processes');
 
 const root = path.resolve(__dirname, '../..');
 const image = path.join(root, 'packaging/target/darkbloom-agent');
@@ -52,10 +52,37 @@ async function startPeer(model, options) {
   return { ...server, name: 'llama-server', key: '', model: 'model' };
 }
 
+function loadArgs(server, streams, maxTokens, extra) {
+  return ['--port', String(server.port), '--model', server.model, '--streams', String(streams), '--max-tokens', String(maxTokens),
+    ...(server.key ? ['--key', server.key] : []), ...extra];
+}
+
 /** Has llama-load ask a server; returns its figures. */
 function ask(server, streams, maxTokens, extra, options) {
-  return runJson(path.join(nativeFolders(options.agentLibs).bench, 'llama-load'), ['--port', String(server.port), '--model', server.model, '--streams', String(streams),
-    '--max-tokens', String(maxTokens), ...(server.key ? ['--key', server.key] : []), ...extra]);
+  return runJson(path.join(nativeFolders(options.agentLibs).bench, 'llama-load'), loadArgs(server, streams, maxTokens, extra));
+}
+
+/** As ask, while other things go on: resolves with the figures. */
+function startAsking(server, streams, maxTokens, extra, options) {
+  return startJson(path.join(nativeFolders(options.agentLibs).bench, 'llama-load'), loadArgs(server, streams, maxTokens, extra));
+}
+
+/** Sends one prompt of about so many tokens; resolves with what came of it once it is answered, or given up by `signal`. */
+async function askLong(server, words, signal) {
+  const begun = Date.now();
+  try {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/v1/completions`, {
+      method: 'POST',
+      signal,
+      headers: { 'content-type': 'application/json', ...(server.key ? { authorization: `Bearer ${server.key}` } : {}) },
+      body: JSON.stringify({ model: server.model, prompt: Array.from({ length: words }, (_, i) => `word${i % 97}`).join(' '), max_tokens: 1, temperature: 0 }),
+    });
+    const body = await answer.json();
+    return { status: answer.status, tokens: body.usage ? body.usage.prompt_tokens : 0, seconds: (Date.now() - begun) / 1000 };
+  } catch (error) {
+    if (error.name === 'AbortError') return { status: 0, tokens: 0, seconds: (Date.now() - begun) / 1000 };
+    throw error;
+  }
 }
 
 /** How a context computes, in the words that the bare loop and the engine's program share. */
@@ -92,4 +119,4 @@ function machine() {
   return `${os.cpus()[0].model}, ${os.cpus().length} cores, ${Math.round(os.totalmem() / 2 ** 30)} GiB; ${os.type()} ${os.release()}`;
 }
 
-module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, startEngine, bareDecode, sweep, machine };
+module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, startAsking, askLong, startEngine, bareDecode, sweep, machine };

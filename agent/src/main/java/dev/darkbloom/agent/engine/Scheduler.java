@@ -41,6 +41,7 @@ final class Scheduler implements Workload {
     private final PromptCache cache;
     private final BatchPlanner planner;
     private final StepPace pace;
+    private ThreadPace threadPace;
     private final ArrayDeque<EngineGeneration> waiting = new ArrayDeque<>();
     private final ThreadOwner owner = new ThreadOwner();
 
@@ -75,6 +76,7 @@ final class Scheduler implements Workload {
         }
         planner = new BatchPlanner(slots, decoder);
         this.pace = pace;
+        threadPace = new ThreadPace(decoder.threads());
         room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
         cache = new PromptCache(slots, decoder, room, pace, stepTargetNanos);
     }
@@ -160,14 +162,26 @@ final class Scheduler implements Workload {
         if (decoder.batchSize() == 0) {
             return false;
         }
+        long cpu = decoder.cpuNanos();
         if (decode()) {
+            long decoded = clock.nanoTime();
+            watchThreads(planner.prefillRows() + planner.decodeRows(), decoded - start, decoder.cpuNanos() - cpu, decoded);
             commit();
-            handOut(clock.nanoTime());
+            handOut(decoded);
             pace.observe(planner.prefillRows(), planner.decodeRows(), clock.nanoTime() - start);
             counters.prefillMilliRate.set((long) (pace.prefillTokensPerSecond() * 1000));
             counters.decodeMilliRate.set((long) (pace.decodeTokensPerSecond() * 1000));
         }
         return true;
+    }
+
+    private void watchThreads(int rows, long nanos, long cpuNanos, long nowNanos) {
+        int before = threadPace.threads();
+        threadPace.observe(rows, nanos, cpuNanos, nowNanos);
+        if (threadPace.threads() != before) {
+            decoder.computeWith(threadPace.threads());
+            log.debug("cores are shared with others model={} computeThreads={}", modelId, threadPace.threads());
+        }
     }
 
     /** Lets slots go on whose leader has come to where their prompts part, or is gone; and has leaders stop there where they must. */
@@ -434,6 +448,7 @@ final class Scheduler implements Workload {
     @Override
     public void use(TokenDecoder fresh) {
         decoder = fresh;
+        threadPace = new ThreadPace(fresh.threads());
         planner.use(fresh);
         for (Slot slot : slots) {
             room.forgets(slot, 0);

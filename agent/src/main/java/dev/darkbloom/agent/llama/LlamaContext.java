@@ -35,6 +35,7 @@ final class LlamaContext implements TokenDecoder {
     private final int sequences;
     private final int batchTokens;
     private final int ubatchTokens;
+    private final int threads;
 
     private LlamaContext(Arena arena, LlamaModel model, ModelSpec spec, MemorySegment handle, ComputePool pool) {
         this.arena = arena;
@@ -50,6 +51,7 @@ final class LlamaContext implements TokenDecoder {
         this.sequences = llama_h.llama_n_seq_max(handle);
         this.batchTokens = llama_h.llama_n_batch(handle);
         this.ubatchTokens = llama_h.llama_n_ubatch(handle);
+        this.threads = llama_h.llama_n_threads(handle);
         this.batch = new LlamaBatch(batchTokens, maxOutputs(spec), sequences, model.facts().vocabularySize(), arena);
         this.result = arena.allocate(ValueLayout.JAVA_INT);
         this.ownLogprob = arena.allocate(ValueLayout.JAVA_FLOAT);
@@ -136,6 +138,24 @@ final class LlamaContext implements TokenDecoder {
     @Override
     public ModelRuntime.MemoryKind memoryKind() {
         return memoryKind;
+    }
+
+    @Override
+    public int threads() {
+        return threads;
+    }
+
+    @Override
+    public void computeWith(int count) {
+        if (count < 1 || count > threads) {
+            throw new IllegalStateException(count + " of " + threads + " threads");
+        }
+        llama_h.llama_set_n_threads(handle, count, count);
+    }
+
+    @Override
+    public long cpuNanos() {
+        return llama_h.dbs_thread_cpu_nanos();
     }
 
     @Override

@@ -30,6 +30,15 @@ public interface TokenDecoder extends AutoCloseable {
 
     ModelRuntime.MemoryKind memoryKind();
 
+    /** Returns the most threads that compute. */
+    int threads();
+
+    /** Has so many threads compute from the next {@link #decode} on, 1 to {@link #threads}; the others sleep. */
+    void computeWith(int threads);
+
+    /** Returns the processor time that the calling thread has used, in nanoseconds; 0 where the system does not tell. */
+    long cpuNanos();
+
     /** Empties the batch. */
     void clearBatch();
 

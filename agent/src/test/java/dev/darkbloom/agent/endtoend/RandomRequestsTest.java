@@ -37,7 +37,7 @@ class RandomRequestsTest {
     @Test
     void leaveEverySlotFree() throws Exception {
         Path model = TestModels.smollm2();
-        try (var agent = AgentProcess.start(folder, "--model", model.toString(), "--parallel", "4", "--ctx-size", "512", "--threads", "2");
+        try (var agent = AgentProcess.start(folder, "--model", model.toString(), "--parallel", "4", "--ctx-size", "512", "--threads", "1");
                 var clients = Executors.newFixedThreadPool(6)) {
             String id = model.getFileName().toString().replace(".gguf", "");
             var random = new Random(SEED);

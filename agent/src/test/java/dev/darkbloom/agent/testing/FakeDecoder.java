@@ -93,6 +93,21 @@ public final class FakeDecoder implements TokenDecoder {
     }
 
     @Override
+    public int threads() {
+        return spec.compute().threads();
+    }
+
+    @Override
+    public void computeWith(int threads) {
+        behaviour.check(threads >= 1 && threads <= spec.compute().threads(), "more or fewer threads than there are");
+    }
+
+    @Override
+    public long cpuNanos() {
+        return 0;
+    }
+
+    @Override
     public void clearBatch() {
         checkUsable();
         rows = 0;

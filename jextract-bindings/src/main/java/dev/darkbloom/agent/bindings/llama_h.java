@@ -5898,6 +5898,64 @@ public class llama_h extends llama_h$shared {
         }
     }
 
+    private static class dbs_thread_cpu_nanos {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            llama_h.C_LONG    );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dbs_thread_cpu_nanos");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int64_t dbs_thread_cpu_nanos(void)
+     * }
+     */
+    public static FunctionDescriptor dbs_thread_cpu_nanos$descriptor() {
+        return dbs_thread_cpu_nanos.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int64_t dbs_thread_cpu_nanos(void)
+     * }
+     */
+    public static MethodHandle dbs_thread_cpu_nanos$handle() {
+        return dbs_thread_cpu_nanos.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int64_t dbs_thread_cpu_nanos(void)
+     * }
+     */
+    public static MemorySegment dbs_thread_cpu_nanos$address() {
+        return dbs_thread_cpu_nanos.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int64_t dbs_thread_cpu_nanos(void)
+     * }
+     */
+    public static long dbs_thread_cpu_nanos() {
+        var mh$ = dbs_thread_cpu_nanos.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dbs_thread_cpu_nanos");
+            }
+            return (long)mh$.invokeExact();
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class dbs_memory_need {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             llama_h.C_INT,
