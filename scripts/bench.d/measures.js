@@ -33,7 +33,7 @@ async function alternate(runs, sides) {
 /** The best that the bare loop can do here: every setting that matters. */
 async function ceiling(model, options) {
   console.log(`\n### ${path.basename(model)}: the bare loop under every setting, ${options.maxTokens} tokens for each stream`);
-  const { text, entries } = sweep(model, promptsFile(), options.maxTokens, options.runs, options.ceilingArgs, options);
+  const { text, entries } = await sweep(model, promptsFile(), options.maxTokens, options.runs, options.ceilingArgs, options);
   console.log(text.trimEnd());
   record.push({ measure: 'ceiling', model: path.basename(model), entries });
 }
@@ -41,13 +41,13 @@ async function ceiling(model, options) {
 /** The engine without HTTP against the bare loop at the same settings: those that a short sweep finds best. */
 async function engine(model, options) {
   const prompts = promptsFile();
-  const entries = options.tuning ? [] : sweep(model, prompts, options.maxTokens, SWEEP_REPETITIONS, [], options).entries;
+  const entries = options.tuning ? [] : (await sweep(model, prompts, options.maxTokens, SWEEP_REPETITIONS, [], options)).entries;
   header(`${path.basename(model)}: decode without HTTP against the bare loop, tokens per second`, ['readers', 'streams', 'engine', 'bare loop', 'ratio']);
   for (const streams of options.streams) {
     // The engine always has a pool; a ceiling without one is told by `ceiling`.
     const tuning = options.tuning || entries.find((entry) => entry.streams === streams && (entry.threadpool || entry.threads === 1));
-    const running = startEngine(model, prompts, options.maxTokens, tuning, options);
-    const first = bareDecode(model, prompts, options.maxTokens, streams, 1, tuning, options);
+    const running = await startEngine(model, prompts, options.maxTokens, tuning, options);
+    const first = await bareDecode(model, prompts, options.maxTokens, streams, 1, tuning, options);
     const rounds = Math.max(1, Math.ceil(options.engineMs / 1000 * first.decode_tokens_per_second / first.decode_tokens));
     await running.ask(`${streams} 1 none`); // warm-up
     await running.ask(`${streams} 1 await`);

@@ -65,8 +65,8 @@ function tuningArgs(tuning, options) {
 }
 
 /** Starts the engine without HTTP; asked with lines STREAMS MILLISECONDS none|await. */
-function startEngine(model, prompts, predict, tuning, options) {
-  const javaHome = run(path.join(root, 'scripts/find-jdk'), []).trim();
+async function startEngine(model, prompts, predict, tuning, options) {
+  const javaHome = (await run(path.join(root, 'scripts/find-jdk'), [])).trim();
   // The launcher's own flags, so that both run the same machine code.
   return converse(path.join(javaHome, 'bin/java'), ['--enable-native-access=ALL-UNNAMED', '-XX:+UseSerialGC', '-Xms16m', '-Xmx512m',
     `-Ddarkbloom.native.lib=${nativeFolders(options.agentLibs).lib}`, '-cp', [path.join(root, 'agent/target/test-classes'), path.join(image, 'lib/*')].join(':'),
@@ -81,9 +81,9 @@ function bareDecode(model, prompts, predict, streams, rounds, tuning, options) {
 }
 
 /** Sweeps the bare loop's settings; returns { text, entries }, the entries of each number of streams ordered from the fastest. */
-function sweep(model, prompts, predict, repetitions, extra, options) {
+async function sweep(model, prompts, predict, repetitions, extra, options) {
   const json = path.join(temporaryFolder(), 'ceiling.json');
-  const text = run(path.join(nativeFolders(options.agentLibs).bench, 'llama-ceiling'), ['--model', model, '--text', prompts, '--predict', String(predict),
+  const text = await run(path.join(nativeFolders(options.agentLibs).bench, 'llama-ceiling'), ['--model', model, '--text', prompts, '--predict', String(predict),
     '--streams', options.streams.join(','), '--repetitions', String(repetitions), '--ctx', String(options.context), '--json', json, ...extra]);
   return { text, entries: JSON.parse(fs.readFileSync(json, 'utf8')) };
 }
