@@ -3,7 +3,7 @@
 const path = require('path');
 const { row, header, pair, record } = require('./figures');
 const { temporaryFile, residentMegabytes } = require('./processes');
-const { startAgent, startPeer, ask, startAsking, askLong, startEngine, bareDecode, sweep } = require('./sides');
+const { startAgent, startPeer, ask, askLong, startEngine, bareDecode, sweep } = require('./sides');
 
 // Over these questions, asked of the demo past the end of its answers, both servers write valid UTF-8. A question whose answer does not is
 // useless: llama-server's parser gives such an answer up with an error (docs/benchmarks.md).
@@ -36,7 +36,7 @@ async function alternate(runs, sides) {
 /** The best that the bare loop can do here: every setting that matters. */
 async function ceiling(model, options) {
   console.log(`\n### ${path.basename(model)}: the bare loop under every setting, ${options.maxTokens} tokens for each stream`);
-  const { text, entries } = sweep(model, promptsFile(), options.maxTokens, options.runs, options.ceilingArgs, options);
+  const { text, entries } = await sweep(model, promptsFile(), options.maxTokens, options.runs, options.ceilingArgs, options);
   console.log(text.trimEnd());
   record.push({ measure: 'ceiling', model: path.basename(model), entries });
 }
@@ -44,13 +44,13 @@ async function ceiling(model, options) {
 /** The engine without HTTP against the bare loop at the same settings: those that a short sweep finds best. */
 async function engine(model, options) {
   const prompts = promptsFile();
-  const entries = options.tuning ? [] : sweep(model, prompts, options.maxTokens, SWEEP_REPETITIONS, [], options).entries;
+  const entries = options.tuning ? [] : (await sweep(model, prompts, options.maxTokens, SWEEP_REPETITIONS, [], options)).entries;
   header(`${path.basename(model)}: decode without HTTP against the bare loop, tokens per second`, ['readers', 'streams', 'engine', 'bare loop', 'ratio']);
   for (const streams of options.streams) {
     // The engine always has a pool; a ceiling without one is told by `ceiling`.
     const tuning = options.tuning || entries.find((entry) => entry.streams === streams && (entry.threadpool || entry.threads === 1));
-    const running = startEngine(model, prompts, options.maxTokens, tuning, options);
-    const first = bareDecode(model, prompts, options.maxTokens, streams, 1, tuning, options);
+    const running = await startEngine(model, prompts, options.maxTokens, tuning, options);
+    const first = await bareDecode(model, prompts, options.maxTokens, streams, 1, tuning, options);
     const rounds = Math.max(1, Math.ceil(options.engineMs / 1000 * first.decode_tokens_per_second / first.decode_tokens));
     await running.ask(`${streams} 1 none`); // warm-up
     await running.ask(`${streams} 1 await`);
@@ -118,13 +118,13 @@ async function fairness(model, options) {
   const server = await startAgent(model, room);
   const prompts = promptsFile();
   const four = (requests) => ['--prompts', prompts, '--requests', String(requests)];
-  ask(server, 4, options.maxTokens, four(8), options); // warm
+  await ask(server, 4, options.maxTokens, four(8), options); // warm
   const usual = [];
   const beside = [];
   const long = [];
   for (let run = 0; run < options.runs; run++) {
-    usual.push(ask(server, 4, options.maxTokens, four(12), options));
-    const asked = startAsking(server, 4, options.maxTokens, four(24), options);
+    usual.push(await ask(server, 4, options.maxTokens, four(12), options));
+    const asked = ask(server, 4, options.maxTokens, four(24), options);
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const end = new AbortController();
     const reading = askLong(server, LONG_PROMPT_WORDS, end.signal);

@@ -1,6 +1,6 @@
 // Programs that a benchmark starts, and their end: whatever ends the benchmark ends them, too.
 'use strict';
-const { spawn, spawnSync, execFileSync } = require('child_process');
+const { spawn, execFileSync } = require('child_process');
 const fs = require('fs');
 const net = require('net');
 const os = require('os');
@@ -38,37 +38,25 @@ function freePort() {
   });
 }
 
-/** Runs a program to its end and returns what it printed; its commentary goes to ours. */
-function run(command, args, env = {}) {
-  const done = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28 });
-  if (done.error) throw done.error;
-  if (done.status !== 0) throw new Error(`${path.basename(command)} ended with ${done.status}`);
-  return done.stdout;
-}
-
-function lastLine(text) {
-  return JSON.parse(text.trim().split('\n').pop());
-}
-
-function runJson(command, args) {
-  return lastLine(run(command, args));
-}
-
-/** As runJson, without waiting for it: resolves with the result. */
-function startJson(command, args) {
-  const child = track(spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
-  let printed = '';
-  child.stdout.on('data', (bytes) => { printed += bytes; });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve(lastLine(printed)) : reject(new Error(`${path.basename(command)} ended with ${code}`))));
-  });
-}
-
 function track(child) {
   children.add(child);
   child.on('exit', () => children.delete(child));
   return child;
+}
+
+/** Runs a program to its end and returns what it printed; its commentary goes to ours. */
+async function run(command, args, env = {}) {
+  const child = track(spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] }));
+  const failed = new Promise((_, reject) => child.on('error', reject));
+  const printed = [];
+  child.stdout.on('data', (part) => printed.push(part));
+  await Promise.race([new Promise((resolve) => child.on('close', resolve)), failed]);
+  if (child.exitCode !== 0) throw new Error(`${path.basename(command)} ended with ${child.exitCode ?? child.signalCode}`);
+  return Buffer.concat(printed).toString();
+}
+
+async function runJson(command, args) {
+  return JSON.parse((await run(command, args)).trim().split('\n').pop());
 }
 
 function ended(child) {
@@ -117,4 +105,4 @@ function residentMegabytes(pid) {
   }
 }
 
-module.exports = { temporaryFolder, temporaryFile, freePort, run, runJson, startJson, converse, serve, residentMegabytes };
+module.exports = { temporaryFolder, temporaryFile, freePort, run, runJson, converse, serve, residentMegabytes };

@@ -3,7 +3,7 @@
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { temporaryFolder, freePort, run, runJson, startJson, converse, serve } = require('./processes');
+const { temporaryFolder, freePort, run, runJson, converse, serve } = require('./processes');
 
 const root = path.resolve(__dirname, '../..');
 const image = path.join(root, 'packaging/target/darkbloom-agent');
@@ -52,19 +52,10 @@ async function startPeer(model, options) {
   return { ...server, name: 'llama-server', key: '', model: 'model' };
 }
 
-function loadArgs(server, streams, maxTokens, extra) {
-  return ['--port', String(server.port), '--model', server.model, '--streams', String(streams), '--max-tokens', String(maxTokens),
-    ...(server.key ? ['--key', server.key] : []), ...extra];
-}
-
-/** Has llama-load ask a server; returns its figures. */
+/** Has llama-load ask a server; resolves with its figures. */
 function ask(server, streams, maxTokens, extra, options) {
-  return runJson(path.join(nativeFolders(options.agentLibs).bench, 'llama-load'), loadArgs(server, streams, maxTokens, extra));
-}
-
-/** As ask, while other things go on: resolves with the figures. */
-function startAsking(server, streams, maxTokens, extra, options) {
-  return startJson(path.join(nativeFolders(options.agentLibs).bench, 'llama-load'), loadArgs(server, streams, maxTokens, extra));
+  return runJson(path.join(nativeFolders(options.agentLibs).bench, 'llama-load'), ['--port', String(server.port), '--model', server.model, '--streams', String(streams),
+    '--max-tokens', String(maxTokens), ...(server.key ? ['--key', server.key] : []), ...extra]);
 }
 
 /** Sends one prompt of about so many tokens; resolves with what came of it once it is answered, or given up by `signal`. */
@@ -92,8 +83,8 @@ function tuningArgs(tuning, options) {
 }
 
 /** Starts the engine without HTTP; asked with lines STREAMS MILLISECONDS none|await. */
-function startEngine(model, prompts, predict, tuning, options) {
-  const javaHome = run(path.join(root, 'scripts/find-jdk'), []).trim();
+async function startEngine(model, prompts, predict, tuning, options) {
+  const javaHome = (await run(path.join(root, 'scripts/find-jdk'), [])).trim();
   // The launcher's own flags, so that both run the same machine code.
   return converse(path.join(javaHome, 'bin/java'), ['--enable-native-access=ALL-UNNAMED', '-XX:+UseSerialGC', '-Xms16m', '-Xmx512m',
     `-Ddarkbloom.native.lib=${nativeFolders(options.agentLibs).lib}`, '-cp', [path.join(root, 'agent/target/test-classes'), path.join(image, 'lib/*')].join(':'),
@@ -108,9 +99,9 @@ function bareDecode(model, prompts, predict, streams, rounds, tuning, options) {
 }
 
 /** Sweeps the bare loop's settings; returns { text, entries }, the entries of each number of streams ordered from the fastest. */
-function sweep(model, prompts, predict, repetitions, extra, options) {
+async function sweep(model, prompts, predict, repetitions, extra, options) {
   const json = path.join(temporaryFolder(), 'ceiling.json');
-  const text = run(path.join(nativeFolders(options.agentLibs).bench, 'llama-ceiling'), ['--model', model, '--text', prompts, '--predict', String(predict),
+  const text = await run(path.join(nativeFolders(options.agentLibs).bench, 'llama-ceiling'), ['--model', model, '--text', prompts, '--predict', String(predict),
     '--streams', options.streams.join(','), '--repetitions', String(repetitions), '--ctx', String(options.context), '--json', json, ...extra]);
   return { text, entries: JSON.parse(fs.readFileSync(json, 'utf8')) };
 }
@@ -119,4 +110,4 @@ function machine() {
   return `${os.cpus()[0].model}, ${os.cpus().length} cores, ${Math.round(os.totalmem() / 2 ** 30)} GiB; ${os.type()} ${os.release()}`;
 }
 
-module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, startAsking, askLong, startEngine, bareDecode, sweep, machine };
+module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, askLong, startEngine, bareDecode, sweep, machine };
