@@ -263,8 +263,11 @@ common_chat_params apply(dbs_templates & templates, const common_chat_templates_
         format.add_generation_prompt = in.add_generation_prompt;
         format.tool_choice           = in.tool_choice;
         format.reasoning             = in.reasoning_format;
-        format.params                = found;
-        format.params.prompt.clear();
+        // The prompt is content: it is taken away before the copy is made, since a string that is cleared keeps its bytes.
+        std::string prompt = std::move(found.prompt);
+        found.prompt       = std::string();
+        format.params      = found;
+        found.prompt       = std::move(prompt);
         templates.formats.push_back(std::move(format));
     }
     return found;

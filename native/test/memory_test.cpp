@@ -91,6 +91,9 @@ __attribute__((noinline)) void run_request_with_canary(const Demo & demo, dbs_te
     char canary[sizeof(shifted)] = {};
     put_canary(canary);
     {
+        // The first plain request of its kind: what is kept of it for the next one must not hold its words.
+        Request plain("tell me more about " + std::string(canary) + ", and at length");
+        dbs_chat_free(plain.applied(templates));
         Request request("tell me about " + std::string(canary));
         request.tools = weather_tools;
         dbs_chat * chat = request.applied(templates);

@@ -42,10 +42,10 @@ class CanaryTest {
     @TempDir
     Path folder;
 
-    /** A request that writes for as long as its reader lets it: eight answers with twenty alternatives a token outgrow every socket buffer. */
-    private static String longRequest() {
+    /** A request that writes for as long as its reader lets it: several answers with twenty alternatives a token outgrow every socket buffer. */
+    private static String longRequest(boolean stream, int answers) {
         ObjectNode request = AgentProcess.JSON.createObjectNode();
-        request.put("model", "demo").put("stream", true).put("n", 8).put("max_tokens", 1500).put("ignore_eos", true).put("temperature", 1.0);
+        request.put("model", "demo").put("stream", stream).put("n", answers).put("max_tokens", 1500).put("ignore_eos", true).put("temperature", 1.0);
         request.put("logprobs", true).put("top_logprobs", 20).put("seed", 7);
         request.put("grammar", grammar() + "\nignored ::= \"" + PROMPT_CANARY + "\"");
         request.putArray("stop").add(PROMPT_CANARY + "-stop");
@@ -68,9 +68,13 @@ class CanaryTest {
         Map<String, Long> inHeapDuring;
         Map<String, Long> inMemoryDuring;
         Map<String, Long> inMemoryAfter;
-        try (var agent = AgentProcess.start(folder, List.of("-v"), "--model", "demo", "--threads", "1")) {
-            try (var socket = new Socket(InetAddress.getLoopbackAddress(), agent.port())) {
-                BufferedReader reader = send(socket, agent, longRequest());
+        try (var agent = AgentProcess.start(folder, List.of("-v"), "--model", "demo", "--threads", "1", "--parallel", "8")) {
+            try (var socket = new Socket(InetAddress.getLoopbackAddress(), agent.port());
+                    var other = new Socket(InetAddress.getLoopbackAddress(), agent.port())) {
+                // A stream's words leave token by token; a document has them whole, and waits for its reader.
+                BufferedReader document = send(other, agent, longRequest(false, 4));
+                assertThat(document.readLine()).contains("200");
+                BufferedReader reader = send(socket, agent, longRequest(true, 8));
                 readUntilTheModelWroteTheCanary(reader);
                 awaitStandstill(agent);
 
@@ -78,6 +82,7 @@ class CanaryTest {
                 inHeapDuring = find(duringDump);
                 inMemoryDuring = findInMemory(agent);
                 drain(reader);
+                drain(document);
             }
             refuseWithContent(agent);
             Awaitility.await().until(() -> agent.metric("darkbloom_slots_busy") == 0);
