@@ -76,6 +76,33 @@ class StepPaceTest {
     }
 
     @Test
+    void aLongPromptDoesNotDoubleTheGapsOfRunningStreams() {
+        var pace = new StepPace(TARGET, 4096);
+        settle(pace, 4096, 1_000_000);
+        for (int i = 0; i < 50; i++) {
+            pace.observe(0, 4, 40_000_000);
+        }
+        for (int i = 0; i < 200; i++) { // a prompt whose tokens become dearer the further it is read
+            int chunk = pace.chunk(4096, true);
+            long step = 40_000_000 + chunk * (1_000_000L + 10_000L * i);
+
+            assertThat(step).isLessThan(2 * 40_000_000L);
+            pace.observe(chunk, 4, step);
+        }
+    }
+
+    @Test
+    void aPauseThatNobodySeesIsAllowedBesideQuickStreams() {
+        var pace = new StepPace(TARGET, 4096);
+        settle(pace, 4096, 100_000);
+        for (int i = 0; i < 50; i++) {
+            pace.observe(0, 4, 500_000);
+        }
+
+        assertThat(pace.chunk(4096, true)).isBetween(115, 125);
+    }
+
+    @Test
     void ratesAreZeroBeforeTheFirstStep() {
         var pace = new StepPace(TARGET, 512);
 
