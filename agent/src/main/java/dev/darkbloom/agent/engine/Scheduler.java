@@ -76,7 +76,7 @@ final class Scheduler implements Workload {
         }
         planner = new BatchPlanner(slots, decoder);
         this.pace = pace;
-        threadPace = new ThreadPace(decoder.threads());
+        threadPace = new ThreadPace(decoder.threads(), slots.length);
         room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
         cache = new PromptCache(slots, decoder, room, pace, stepTargetNanos);
     }
@@ -165,7 +165,9 @@ final class Scheduler implements Workload {
         long cpu = decoder.cpuNanos();
         if (decode()) {
             long decoded = clock.nanoTime();
-            watchThreads(planner.prefillRows() + planner.decodeRows(), decoded - start, decoder.cpuNanos() - cpu, decoded);
+            if (planner.prefillRows() == 0) {
+                watchThreads(planner.decodeRows(), decoded - start, decoder.cpuNanos() - cpu, decoded);
+            }
             commit();
             handOut(decoded);
             pace.observe(planner.prefillRows(), planner.decodeRows(), clock.nanoTime() - start);
@@ -448,7 +450,7 @@ final class Scheduler implements Workload {
     @Override
     public void use(TokenDecoder fresh) {
         decoder = fresh;
-        threadPace = new ThreadPace(fresh.threads());
+        threadPace = new ThreadPace(fresh.threads(), slots.length);
         planner.use(fresh);
         for (Slot slot : slots) {
             room.forgets(slot, 0);

@@ -7,8 +7,9 @@ import dev.darkbloom.agent.base.Confined;
  *
  * <p>Compute threads wait for each other at every layer, and they wait by spinning. Where one of them has lost its core to another program, all
  * wait until it gets it back: two threads on two busy cores have been seen to take a hundred times as long as one. That it has come to this
- * shows in the engine's own thread, which then waits for a core for a good part of each step. Half the threads are tried for a moment then,
- * and kept if they get more done; all of them are tried again from time to time, the more seldom the worse that went.
+ * shows in two things: the engine's own thread waits for a core for a good part of each step, and steps get less than half as much done as
+ * steps with as many answers did before. Half the threads are tried for a moment then, and kept if they get more done; all of them are tried
+ * again from time to time, the more seldom the worse that went.
  */
 @Confined("engine-<model>")
 final class ThreadPace {
@@ -16,6 +17,10 @@ final class ThreadPace {
     private static final long WINDOW_NANOS = 50_000_000;
     /** A thread that is on its core for less than this part of its time shares it. */
     private static final double ALONE = 0.8;
+    /** What others take from a thread is bearable down to this part of what it got done before. */
+    private static final double BEARABLE = 0.5;
+    /** What was best is forgotten by so much each time: a long conversation's steps are slower by themselves. */
+    private static final double FORGOTTEN = 0.998;
     /** Fewer threads have to get so much more done. */
     private static final double BETTER = 1.1;
     private static final long SHORTEST_PAUSE_NANOS = 1_000_000_000;
@@ -26,6 +31,8 @@ final class ThreadPace {
     private enum State { ALL, TRYING_FEWER, FEWER, TRYING_ALL }
 
     private final int all;
+    /** By the answers in a step: the most steps in a nanosecond that all threads got done; 0 when nobody knows. */
+    private final double[] best;
     private State state = State.ALL;
     private int threads;
     private double rateBefore;
@@ -33,13 +40,20 @@ final class ThreadPace {
     /** No trial before this time. */
     private long notBefore = Long.MIN_VALUE;
 
-    private long rows;
+    private int answersOfStep;
+    private long steps;
     private long wallNanos;
     private long cpuNanos;
 
-    ThreadPace(int threads) {
+    /**
+     * Makes one that has seen nothing.
+     *
+     * @param mostAnswers in a step
+     */
+    ThreadPace(int threads, int mostAnswers) {
         this.all = threads;
         this.threads = threads;
+        this.best = new double[mostAnswers + 1];
     }
 
     /** Returns the threads for the next step. */
@@ -48,25 +62,32 @@ final class ThreadPace {
     }
 
     /**
-     * Takes note of a step.
+     * Takes note of a step that wrote answers and read no prompt.
      *
-     * @param stepRows rows of its batch
+     * @param answers rows of its batch
      * @param stepNanos how long it took
      * @param stepCpuNanos how long of that the engine's thread was on a core
      * @param nowNanos when it ended
      */
-    void observe(int stepRows, long stepNanos, long stepCpuNanos, long nowNanos) {
+    void observe(int answers, long stepNanos, long stepCpuNanos, long nowNanos) {
         if (all == 1) {
             return;
         }
-        rows += stepRows;
+        if (answers != answersOfStep) { // only like is compared with like
+            answersOfStep = answers;
+            begin();
+        }
+        steps++;
         wallNanos += stepNanos;
         cpuNanos += stepCpuNanos;
-        if (wallNanos < WINDOW_NANOS) {
-            return;
+        if (wallNanos >= WINDOW_NANOS) {
+            decide((double) steps / wallNanos, nowNanos);
+            begin();
         }
-        decide((double) rows / wallNanos, nowNanos);
-        rows = 0;
+    }
+
+    private void begin() {
+        steps = 0;
         wallNanos = 0;
         cpuNanos = 0;
     }
@@ -74,7 +95,9 @@ final class ThreadPace {
     private void decide(double rate, long nowNanos) {
         switch (state) {
             case ALL -> {
-                if (cpuNanos < ALONE * wallNanos && nowNanos >= notBefore) {
+                double known = best[answersOfStep];
+                best[answersOfStep] = Math.max(FORGOTTEN * known, rate);
+                if (cpuNanos < ALONE * wallNanos && (known == 0 || rate < BEARABLE * known) && nowNanos >= notBefore) {
                     rateBefore = rate;
                     enter(State.TRYING_FEWER);
                 }

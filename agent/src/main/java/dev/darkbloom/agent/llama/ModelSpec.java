@@ -15,7 +15,8 @@ import java.util.List;
  * @param gpuLayers layers given to a GPU; negative for all
  * @param embedding whether the model is served for embeddings (pooled, no decode loop) instead of text
  * @param chatTemplate a template that replaces the file's own; empty for the file's own
- * @param compute how it computes
+ * @param compute how it computes; an embedding model's batch is cut down to a multiple of {@code slots}, since pooling wants equal parts and
+ *     llama.cpp v0.4.0 ends the process otherwise
  */
 public record ModelSpec(
         String id,
@@ -46,6 +47,10 @@ public record ModelSpec(
             // Attention without a mask needs a whole batch at once; upstream aborts otherwise.
             throw new IllegalArgumentException("an embedding model's batch and ubatch are equal, not " + compute.batchTokens() + " and "
                     + compute.ubatchTokens());
+        }
+        if (embedding && compute.batchTokens() % slots != 0) {
+            int tokens = Math.max(slots, compute.batchTokens() - compute.batchTokens() % slots);
+            compute = new ComputeSettings(compute.threads(), compute.poll(), tokens, tokens, compute.prefillNanosPerToken(), compute.flashAttention());
         }
     }
 

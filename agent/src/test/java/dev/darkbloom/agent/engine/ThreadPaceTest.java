@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 class ThreadPaceTest {
     private static final long STEP = 10_000_000;
 
-    private final ThreadPace pace = new ThreadPace(4);
+    private final ThreadPace pace = new ThreadPace(4, 8);
     private long now;
 
     /** Steps of one row for so long, at the speed and the share of a core that its threads have. */
@@ -37,7 +37,17 @@ class ThreadPaceTest {
     }
 
     @Test
+    void aShareThatCanBeBorneIsLeftToOthers() {
+        run(5_000_000_000L, STEP, 2 * STEP, 0.97);
+        for (int i = 0; i < 3000; i++) {
+            run(1, STEP + STEP / 2, 2 * STEP, 0.7);
+            assertThat(pace.threads()).isEqualTo(4);
+        }
+    }
+
+    @Test
     void theyStayWhereFewerGetLessDone() {
+        run(5_000_000_000L, STEP / 4, 2 * STEP, 0.97);
         int fewer = 0;
         int steps = 0;
         for (int i = 0; i < 3000; i++) {
@@ -66,7 +76,7 @@ class ThreadPaceTest {
 
     @Test
     void oneThreadIsLeftAlone() {
-        var single = new ThreadPace(1);
+        var single = new ThreadPace(1, 8);
         for (int i = 0; i < 1000; i++) {
             single.observe(1, STEP, STEP / 10, i * STEP);
         }

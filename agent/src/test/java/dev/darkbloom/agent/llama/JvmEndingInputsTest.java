@@ -8,15 +8,18 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.testing.LoadedModels;
 import dev.darkbloom.agent.testing.TestModels;
+import dev.darkbloom.agent.testing.TinyModels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -250,6 +253,22 @@ class JvmEndingInputsTest {
     private ChatTemplate.ChatInputs inputs(String messages) {
         return new ChatTemplate.ChatInputs(utf8(messages), MemorySegment.NULL, MemorySegment.NULL, MemorySegment.NULL, MemorySegment.NULL, 0,
                 ChatTemplate.ToolChoice.AUTO, false, false, true, true, false);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {3, 5, 6, 7})
+    void anEmbeddingModelIsPooledWithAnyNumberOfSlots(int slots, @TempDir Path folder) {
+        Path file = TinyModels.Kind.EMBEDDING.writer(7).write(folder.resolve("encoder.gguf"));
+        var spec = new ModelSpec("e", List.of(file), 64, slots, KvLayout.STREAMS, 64L * slots, 0, true, "", ComputeSettings.safe(1, 256, 256));
+
+        assertThat(LoadedModels.backend().need(spec).totalBytes()).isPositive();
+        try (ModelRuntime encoder = LoadedModels.load(spec); TokenDecoder decoder = encoder.openDecoder()) {
+            decoder.clearBatch();
+            decoder.add(5, 0, slots - 1, true);
+            assertThat(decoder.decode()).isEqualTo(TokenDecoder.DECODED);
+        }
+        ModelSpec fewer = spec.inStreams(64, slots / 2);
+        assertThat(fewer.compute().batchTokens() % fewer.slots()).isZero();
     }
 
     @Test
