@@ -63,9 +63,16 @@ final class PromptCache {
         if (best == null || best == spare) {
             return spare;
         }
-        // The slot's own conversation goes on, or nobody could have a copy of its beginning more cheaply.
-        boolean losesNothing = best.heldTokens() - bestReusable <= bestReusable / WORTHWHILE;
-        return losesNothing || !copyPays(bestReusable) ? best : spare;
+        return belongsTo(best, bestReusable) || !copyPays(bestReusable) ? best : spare;
+    }
+
+    /**
+     * Returns whether a prompt is of the conversation that a slot holds: it goes on from there, or asks again what the slot has answered. A
+     * prompt that only begins like it gets a copy of the beginning instead, since the conversation may go on.
+     */
+    private static boolean belongsTo(Slot slot, int reusable) {
+        long unshared = slot.promptTokens() - reusable;
+        return unshared * WORTHWHILE <= slot.promptTokens();
     }
 
     private static boolean isBetterSpare(Slot slot, Slot than) {

@@ -35,6 +35,8 @@ final class Slot {
     private int nextToken;
     /** Order of the requests' placing; the newest has the largest. */
     private long order;
+    /** Tokens of the prompt that was put in last; 0 before the first. */
+    private int promptTokens;
     /** Order of the requests' ending; the least recently used idle slot has the smallest. */
     private long lastUsed;
 
@@ -69,6 +71,7 @@ final class Slot {
         generation = request;
         sampler = requestSampler;
         heldTokens = keptTokens;
+        promptTokens = request.request.promptTokens();
         order = placedAs;
         phase = Phase.PREFILL;
     }
@@ -211,6 +214,11 @@ final class Slot {
 
     int nextToken() {
         return nextToken;
+    }
+
+    /** Returns the tokens of the prompt that was put in last; 0 before the first. */
+    int promptTokens() {
+        return promptTokens;
     }
 
     int heldTokens() {
