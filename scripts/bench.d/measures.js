@@ -101,8 +101,8 @@ async function prefix(model, options) {
     for (const i of starts.map((_, at) => (run % 2 ? starts.length - 1 - at : at))) {
       const server = await starts[i](model, options);
       const eight = (first) => ask(server, 8, 8, ['--prefix', shared, '--requests', '8', '--warmup', '0', '--unique', '--first', String(first)], options);
-      cold[i].push(eight(0));
-      warm[i].push(eight(8));
+      cold[i].push(await eight(0));
+      warm[i].push(await eight(8));
       await server.stop();
     }
   }
