@@ -22,6 +22,8 @@ final class StepPace {
     private static final int FIRST_CHUNK = 32;
     /** Fewer prompt tokens in a step than this are not worth the step, even if it comes too late. */
     private static final int SMALLEST_CHUNK = 8;
+    /** Beside running streams, which have made the step anyway, two are. */
+    private static final int SMALLEST_CHUNK_BESIDE = 2;
 
     private final long targetNanos;
     private final int ubatchTokens;
@@ -29,6 +31,8 @@ final class StepPace {
     private double nanosPerPrefillToken;
     private double decodeStepNanos;
     private double decodeTokensPerSecond;
+    /** Prompt tokens that the last step was allowed. */
+    private int asked = SMALLEST_CHUNK;
     private int largestChunk = FIRST_CHUNK / 2;
 
     /**
@@ -63,11 +67,12 @@ final class StepPace {
         double budget = decoding ? Math.min(targetNanos - decodeStepNanos, Math.max(UNSEEN_NANOS, SLOWED * decodeStepNanos)) : targetNanos;
         double fits = nanosPerPrefillToken == 0 ? FIRST_CHUNK : budget / nanosPerPrefillToken;
         // A chunk larger than any measured so far is usually faster per token, and sometimes much slower: double, then look.
-        int chunk = (int) Math.clamp(fits, SMALLEST_CHUNK, 2.0 * largestChunk);
+        int chunk = (int) Math.clamp(fits, decoding ? SMALLEST_CHUNK_BESIDE : SMALLEST_CHUNK, 2.0 * largestChunk);
         if (chunk > ubatchTokens) {
             chunk -= chunk % ubatchTokens;
         }
-        return Math.min(chunk, most);
+        asked = Math.min(chunk, most);
+        return asked;
     }
 
     /** Takes note of a step that has run. */
@@ -76,7 +81,7 @@ final class StepPace {
             double share = (double) prefillTokens / (prefillTokens + decodeTokens);
             double nanos = Math.max(stepNanos - (decodeTokens > 0 ? decodeStepNanos : 0), stepNanos * share);
             // The last piece of a prompt may be a token or two, whose cost says nothing about a chunk's.
-            if (prefillTokens >= SMALLEST_CHUNK || nanosPerPrefillToken == 0) {
+            if (prefillTokens >= Math.min(SMALLEST_CHUNK, asked) || nanosPerPrefillToken == 0) {
                 nanosPerPrefillToken = mix(nanosPerPrefillToken, nanos / prefillTokens);
             }
             largestChunk = Math.max(prefillTokens, largestChunk);

@@ -92,6 +92,21 @@ class StepPaceTest {
     }
 
     @Test
+    void aPromptOfDearTokensIsReadInCrumbsBesideStreams() {
+        var pace = new StepPace(TARGET, 4096);
+        settle(pace, 4096, 12_000_000);
+        for (int i = 0; i < 50; i++) {
+            pace.observe(0, 4, 38_000_000);
+        }
+        for (int i = 0; i < 50; i++) {
+            int chunk = pace.chunk(4096, true);
+
+            assertThat(chunk).isEqualTo(2);
+            pace.observe(chunk, 4, 38_000_000 + chunk * 12_000_000L);
+        }
+    }
+
+    @Test
     void aPauseThatNobodySeesIsAllowedBesideQuickStreams() {
         var pace = new StepPace(TARGET, 4096);
         settle(pace, 4096, 100_000);
