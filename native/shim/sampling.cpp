@@ -86,29 +86,29 @@ struct dbs_sampler {
     }
 
     llama_token_data_array top_candidates(const float * logits, int32_t k) {
-        constexpr int32_t block = 64;
+        constexpr int32_t block = 128;
         k = std::min(k, n_vocab);
         llama_token_data * best = candidates.data();
         int32_t            held = 0;
-        for (int32_t id = 0; id < n_vocab; id++) {
+        for (int32_t begin = 0; begin < n_vocab; begin += block) {
+            const int32_t end = std::min(n_vocab, begin + block);
             // Nearly all of a vocabulary is far behind the best: whole blocks are passed over.
-            while (held == k && id + block <= n_vocab && !(largest(logits + id, block) > best[k - 1].logit)) {
-                id += block;
-            }
-            if (id >= n_vocab) {
-                break;
-            }
-            const float logit = logits[id];
-            // Ids come in rising order, so an equal one never replaces one that is held.
-            if (held == k && !(logit > best[k - 1].logit)) {
+            if (held == k && end - begin == block && !(largest(logits + begin, block) > best[k - 1].logit)) {
                 continue;
             }
-            int32_t at = held < k ? held++ : k - 1;
-            while (at > 0 && better(logit, id, best[at - 1])) {
-                best[at] = best[at - 1];
-                at--;
+            for (int32_t id = begin; id < end; id++) {
+                const float logit = logits[id];
+                // Ids come in rising order, so an equal one never replaces one that is held.
+                if (held == k && !(logit > best[k - 1].logit)) {
+                    continue;
+                }
+                int32_t at = held < k ? held++ : k - 1;
+                while (at > 0 && better(logit, id, best[at - 1])) {
+                    best[at] = best[at - 1];
+                    at--;
+                }
+                best[at] = { id, logit, 0.0f };
             }
-            best[at] = { id, logit, 0.0f };
         }
         return { best, static_cast<size_t>(k), -1, true };
     }
