@@ -88,7 +88,7 @@ public class StepBenchmark {
             if (readers.equals("none")) {
                 caller.read(1);
                 while (!caller.generation().isFinished()) {
-                    Thread.sleep(1);
+                    Thread.sleep(1); // whoever awaited it would be woken, which is what this measures without
                 }
             } else {
                 caller.readAll();

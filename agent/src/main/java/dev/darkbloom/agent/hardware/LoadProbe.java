@@ -23,7 +23,7 @@ public interface LoadProbe {
             // Both count from the call before, which may be long ago.
             system.getCpuLoad();
             system.getProcessCpuLoad();
-            Thread.sleep(window);
+            Thread.sleep(window); // what is asked is what happens in this time
             return others(system.getCpuLoad(), system.getProcessCpuLoad());
         };
     }

@@ -9,7 +9,6 @@ import dev.darkbloom.agent.engine.Generation.FinishReason;
 import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.testing.FakeGeneration.Script;
 import dev.darkbloom.agent.testing.OffHeap;
-import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
@@ -46,37 +45,8 @@ class AnswerAllocationTest {
         fixture.pool.answers(new Script(answer, perAwait, 0, new Outcome.Finished(FinishReason.LENGTH)));
         try (Content body = OffHeap.body("{\"prompt\":\"x\",\"stream\":true,\"stop\":[\"zz\",\"ab\"]}")) {
             long before = THREADS.getCurrentThreadAllocatedBytes();
-            fixture.completions.run(Endpoint.COMPLETIONS, new RequestId("r1"), body, new Silence());
+            fixture.completions.run(Endpoint.COMPLETIONS, new RequestId("r1"), body, new CountingSink());
             return THREADS.getCurrentThreadAllocatedBytes() - before;
         }
-    }
-
-    /** Takes everything and keeps nothing. */
-    private static final class Silence implements ResponseSink {
-        @Override
-        public void document(MemorySegment json) {}
-
-        @Override
-        public void beginStream() {}
-
-        @Override
-        public void event(MemorySegment buffer, long size) {}
-
-        @Override
-        public void ping() {}
-
-        @Override
-        public void endStream() {}
-
-        @Override
-        public void abortStream() {}
-
-        @Override
-        public boolean isGone() {
-            return false;
-        }
-
-        @Override
-        public void onGone(Runnable action) {}
     }
 }
