@@ -7,81 +7,102 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Fills one batch: a row for every slot that decodes, then prompt tokens up to a budget. Half of that budget, where several prompts are
- * read, goes to the one that has least left; the rest to all in the order of their placing. So streams keep their pace while a long prompt
- * is read, a short prompt does not wait for a long one before it, and prompts finish in turn instead of all late. Logits are asked for only
- * where a token will be sampled.
+ * Fills one batch: a row for every slot that decodes or has one prompt token left, then prompt tokens up to a budget. Half of that budget,
+ * where several prompts are read, goes to the one that has least left; the rest to all in the order of their placing. So streams keep their
+ * pace while a long prompt is read, a short prompt does not wait for a long one before it, and prompts finish in turn instead of all late.
+ * Logits are asked for only where a token will be sampled.
+ *
+ * <p>Rows go in by sequence, since a cache with a stream for each sequence computes only neighbours together
+ * ({@code llama_batch_allocr::split_equal} of llama.cpp): each gap is one more pass over all weights. A small gap gets a row that nobody reads.
  */
 @Confined("engine-<model>")
 final class BatchPlanner {
+    /** The token of rows that nobody reads: every vocabulary has it. */
+    private static final int FILLER_TOKEN = 0;
+
     private final Slot[] slots;
     private TokenDecoder decoder;
+    private KvRoom room;
     /** Where decoding rows begin; moves only when a batch has no room for all of them. */
     private int firstSlot;
     private int decodeRows;
     private int prefillRows;
+    private int lastRows;
+    private int fillerRows;
+    private boolean scattered;
 
-    BatchPlanner(Slot[] slots, TokenDecoder decoder) {
+    BatchPlanner(Slot[] slots, TokenDecoder decoder, KvRoom room) {
         this.slots = slots;
         this.decoder = decoder;
+        this.room = room;
     }
 
     /** Goes on with another context. */
-    void use(TokenDecoder fresh) {
+    void use(TokenDecoder fresh, KvRoom freshRoom) {
         decoder = fresh;
+        room = freshRoom;
     }
 
-    /** Empties the batch and adds a row for every slot that decodes and whose reader has room. */
+    /** Begins a batch with what decodes and whose reader has room, and with prompts that only their last token is missing of. */
     void planDecode() {
-        decoder.clearBatch();
         decodeRows = 0;
         prefillRows = 0;
-        int room = decodeRoom();
+        lastRows = 0;
         for (int i = 0; i < slots.length; i++) {
-            Slot slot = slots[i];
-            slot.plannedTokens = 0;
-            slot.sampledRow = -1;
+            slots[i].plannedTokens = 0;
+            slots[i].sampledRow = -1;
         }
+        int most = decodeRoom();
         for (int i = 0; i < slots.length; i++) {
             int at = firstSlot + i;
             Slot slot = slots[at < slots.length ? at : at - slots.length];
-            if (slot.phase() != Phase.DECODE || !slot.hasRingRoom()) {
+            boolean decodes = slot.phase() == Phase.DECODE;
+            if (!decodes && !isAtLastToken(slot) || !slot.hasRingRoom()) {
                 continue;
             }
-            if (decodeRows == room) {
+            if (decodeRows + lastRows == most) {
                 firstSlot = slot.sequence;
                 return;
             }
-            slot.sampledRow = decoder.add(slot.nextToken(), slot.heldTokens(), slot.sequence, true);
             slot.plannedTokens = 1;
-            decodeRows++;
+            if (decodes) {
+                decodeRows++;
+            } else {
+                lastRows++;
+            }
         }
+    }
+
+    /** Returns whether the slot has one prompt token left, which costs a step no more than a decoding row does. */
+    private static boolean isAtLastToken(Slot slot) {
+        return slot.phase() == Phase.PREFILL && slot.remainingPrompt() == 1;
     }
 
     /** Returns the rows that decoding slots may take: all, or all but a few when a prompt waits that would never get one otherwise. */
     private int decodeRoom() {
-        int room = decoder.batchTokens();
+        int rows = decoder.batchTokens();
         for (int i = 0; i < slots.length; i++) {
             if (slots[i].phase() == Phase.PREFILL) {
-                return Math.max(1, room - Math.max(1, room / 8));
+                return Math.max(1, rows - Math.max(1, rows / 8));
             }
         }
-        return room;
+        return rows;
     }
 
-    /** Adds up to {@code budget} prompt tokens; they go behind what is in the batch. */
+    /** Adds up to {@code budget} prompt tokens and puts all rows into the batch. */
     void planPrefill(int budget) {
-        int left = Math.min(budget, decoder.batchTokens() - decoder.batchSize());
+        int left = Math.min(budget, decoder.batchTokens() - decodeRows - lastRows);
         Slot oldest = nextPrompt(Long.MIN_VALUE);
         Slot shortest = shortestPrompt();
         if (shortest != oldest && left > 1) {
-            left -= addPrompt(shortest, left / 2);
+            left -= planPrompt(shortest, left / 2);
         }
         for (Slot slot = oldest; slot != null && left > 0; slot = nextPrompt(slot.order())) {
             if (slot.plannedTokens == 0) {
-                left -= addPrompt(slot, left);
+                left -= planPrompt(slot, left);
             }
         }
+        fillBatch();
     }
 
     /** Returns the prefilling slot with the least to read, the one placed first among equals, or null. */
@@ -89,7 +110,7 @@ final class BatchPlanner {
         Slot shortest = null;
         for (int i = 0; i < slots.length; i++) {
             Slot slot = slots[i];
-            if (slot.phase() == Phase.PREFILL && (shortest == null || slot.remainingPrompt() < shortest.remainingPrompt()
+            if (isUnplannedPrompt(slot) && (shortest == null || slot.remainingPrompt() < shortest.remainingPrompt()
                     || slot.remainingPrompt() == shortest.remainingPrompt() && slot.order() < shortest.order())) {
                 shortest = slot;
             }
@@ -102,42 +123,113 @@ final class BatchPlanner {
         Slot next = null;
         for (int i = 0; i < slots.length; i++) {
             Slot slot = slots[i];
-            if (slot.phase() == Phase.PREFILL && slot.order() > after && (next == null || slot.order() < next.order())) {
+            if (isUnplannedPrompt(slot) && slot.order() > after && (next == null || slot.order() < next.order())) {
                 next = slot;
             }
         }
         return next;
     }
 
-    private int addPrompt(Slot slot, int most) {
+    private static boolean isUnplannedPrompt(Slot slot) {
+        return slot.phase() == Phase.PREFILL && slot.plannedTokens == 0;
+    }
+
+    private int planPrompt(Slot slot, int most) {
         int remaining = slot.remainingPrompt();
         int count = Math.min(Math.min(remaining, most), slot.readUpTo - slot.heldTokens());
-        boolean last = count == remaining;
-        if (last && !slot.hasRingRoom()) {
+        if (count == remaining && !slot.hasRingRoom()) {
             count--; // the prompt's last token waits until what it leads to can be handed out
-            last = false;
-        }
-        MemorySegment prompt = slot.generation().request.prompt();
-        int from = slot.heldTokens();
-        for (int i = 0; i < count; i++) {
-            boolean wantLogits = last && i == count - 1;
-            int row = decoder.add(prompt.getAtIndex(ValueLayout.JAVA_INT, from + i), from + i, slot.sequence, wantLogits);
-            if (wantLogits) {
-                slot.sampledRow = row;
-            }
         }
         slot.plannedTokens = count;
         prefillRows += count;
         return count;
     }
 
-    /** Returns the rows of decoding slots in the batch. */
-    int decodeRows() {
-        return decodeRows;
+    private void fillBatch() {
+        decoder.clearBatch();
+        fillerRows = 0;
+        int passes = 0;
+        int spare = decoder.batchTokens() - decodeRows - lastRows - prefillRows;
+        int last = -1; // the slot whose rows went in last
+        for (int i = 0; i < slots.length; i++) {
+            Slot slot = slots[i];
+            slot.filled = false;
+            if (slot.plannedTokens == 0) {
+                continue;
+            }
+            if (last < 0 || i > last + 1 && !fill(last + 1, i, spare - fillerRows)) {
+                passes++;
+            }
+            addRows(slot);
+            last = i;
+        }
+        scattered = passes > 1 || fillerRows > 0;
     }
 
-    /** Returns the prompt tokens in the batch. */
+    /** Gives slots {@code from} up to {@code to} a row each that is taken back after the step; false when they get none. */
+    private boolean fill(int from, int to, int spare) {
+        if (to - from > Math.min(room.fillableGap(decoder.memoryKind()), spare)) {
+            return false;
+        }
+        for (int i = from; i < to; i++) {
+            if (slots[i].heldTokens() >= decoder.contextTokensPerSequence()) {
+                return false;
+            }
+        }
+        for (int i = from; i < to; i++) {
+            decoder.add(FILLER_TOKEN, slots[i].heldTokens(), slots[i].sequence, false);
+            slots[i].filled = true;
+            fillerRows++;
+        }
+        return true;
+    }
+
+    /** Takes rows that nobody reads out of memory; after every batch that has run, or has run in part. */
+    void removeFillers() {
+        for (int i = 0; fillerRows > 0 && i < slots.length; i++) {
+            if (slots[i].filled) {
+                slots[i].filled = false;
+                decoder.removeFrom(slots[i].sequence, slots[i].heldTokens());
+                fillerRows--;
+            }
+        }
+    }
+
+    private void addRows(Slot slot) {
+        if (slot.phase() == Phase.DECODE) {
+            slot.sampledRow = decoder.add(slot.nextToken(), slot.heldTokens(), slot.sequence, true);
+            return;
+        }
+        MemorySegment prompt = slot.generation().request.prompt();
+        int from = slot.heldTokens();
+        int count = slot.plannedTokens;
+        boolean whole = count == slot.remainingPrompt();
+        for (int i = 0; i < count; i++) {
+            boolean wantLogits = whole && i == count - 1;
+            int row = decoder.add(prompt.getAtIndex(ValueLayout.JAVA_INT, from + i), from + i, slot.sequence, wantLogits);
+            if (wantLogits) {
+                slot.sampledRow = row;
+            }
+        }
+    }
+
+    /** Returns the rows that cost what a decoding row does: those of decoding slots, and last tokens of prompts. */
+    int singleRows() {
+        return decodeRows + lastRows;
+    }
+
+    /** Returns the prompt tokens in the batch that the budget counted. */
     int prefillRows() {
         return prefillRows;
+    }
+
+    /** Returns all prompt tokens in the batch. */
+    int promptTokens() {
+        return prefillRows + lastRows;
+    }
+
+    /** Returns whether the batch's slots do not lie side by side. */
+    boolean isScattered() {
+        return scattered;
     }
 }

@@ -2,6 +2,7 @@ package dev.darkbloom.agent.engine;
 
 import dev.darkbloom.agent.base.Confined;
 import dev.darkbloom.agent.llama.KvLayout;
+import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 
 /**
  * The KV cache as the sequences share it: what a copy costs, how many tokens lie in it, and whether more find room. All that the engine does
@@ -16,6 +17,9 @@ final class KvRoom {
     private static final double COPY_BYTES_PER_NANO = 2;
     /** A request is let in when this many tokens of its answer, or all of them, would find room behind its prompt. */
     private static final int ANSWER_ROOM = 256;
+
+    /** Two rows among eight take what a second pass does (two-core x86 machine, CPU backend, llama.cpp v0.4.0). */
+    private static final int FILLABLE_GAP = 2;
 
     private final Slot[] slots;
     private final boolean unified;
@@ -33,6 +37,20 @@ final class KvRoom {
         this.unified = layout == KvLayout.UNIFIED;
         this.capacity = capacity;
         this.bytesPerSequence = contextBytes / slots.length;
+    }
+
+    /**
+     * Returns how many idle sequences between two busy ones get a row that nobody reads, so that the busy ones are computed together: a row or
+     * two cost no more than another pass over the weights, and much less on a GPU. None where it does not matter which sequences are computed
+     * together, or where memory cannot take a row back.
+     */
+    int fillableGap(MemoryKind kind) {
+        return unified || kind != MemoryKind.ATTENTION ? 0 : FILLABLE_GAP;
+    }
+
+    /** Returns whether only neighbours are computed together. */
+    boolean prefersNeighbours() {
+        return !unified;
     }
 
     /** Returns what it takes to give one sequence another one's tokens, in nanoseconds: a stream is copied whole, however little it holds. */

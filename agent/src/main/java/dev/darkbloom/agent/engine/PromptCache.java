@@ -75,10 +75,18 @@ final class PromptCache {
         return unshared * WORTHWHILE <= slot.promptTokens();
     }
 
-    private static boolean isBetterSpare(Slot slot, Slot than) {
+    private boolean isBetterSpare(Slot slot, Slot than) {
         boolean empty = slot.heldTokens() == 0;
-        boolean otherEmpty = than.heldTokens() == 0;
-        return empty == otherEmpty ? slot.lastUsed() < than.lastUsed() : empty;
+        if (empty != (than.heldTokens() == 0)) {
+            return empty;
+        }
+        int more = empty ? busyNeighbours(slot) - busyNeighbours(than) : 0; // neighbours are computed together, see BatchPlanner
+        return more == 0 ? slot.lastUsed() < than.lastUsed() : more > 0;
+    }
+
+    private int busyNeighbours(Slot slot) {
+        int at = slot.sequence;
+        return (at > 0 && !slots[at - 1].isIdle() ? 1 : 0) + (at + 1 < slots.length && !slots[at + 1].isIdle() ? 1 : 0);
     }
 
     private static boolean isWorthwhile(int tokens, int promptTokens) {
@@ -192,6 +200,22 @@ final class PromptCache {
             case ATTENTION, NONE -> false;
             case SLIDING_WINDOW, RECURRENT, HYBRID -> true;
         };
+    }
+
+    /** Moves what an idle slot holds to another idle one, whose own is given up. */
+    void moveHeld(Slot from, Slot to) {
+        clear(to);
+        decoder.copySequence(from.sequence, to.sequence);
+        to.inheritFrom(from);
+        clear(from);
+    }
+
+    /** Moves an answer that is being written to an idle slot, whose own tokens are given up. */
+    void moveRunning(Slot from, Slot to) {
+        clear(to);
+        decoder.copySequence(from.sequence, to.sequence);
+        from.moveTo(to);
+        clear(from);
     }
 
     /** Empties a slot's sequence. */

@@ -40,6 +40,7 @@ final class Scheduler implements Workload {
     private final long contextBytes;
     private final PromptCache cache;
     private final BatchPlanner planner;
+    private final SlotPacker packer;
     private final StepPace pace;
     private ThreadPace threadPace;
     private final ArrayDeque<EngineGeneration> waiting = new ArrayDeque<>();
@@ -74,11 +75,12 @@ final class Scheduler implements Workload {
         for (int i = 0; i < slots.length; i++) {
             slots[i] = new Slot(i, held.asSlice(i * slotBytes, slotBytes));
         }
-        planner = new BatchPlanner(slots, decoder);
         this.pace = pace;
         threadPace = new ThreadPace(decoder.threads(), slots.length);
         room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
+        planner = new BatchPlanner(slots, decoder, room);
         cache = new PromptCache(slots, decoder, room, pace, stepTargetNanos);
+        packer = new SlotPacker(slots, cache, pace, stepTargetNanos);
     }
 
     @Override
@@ -150,6 +152,7 @@ final class Scheduler implements Workload {
     public boolean step(long nowNanos) {
         owner.check();
         stopFollowing();
+        packer.pack(room);
         while (busySlots < slots.length && !waiting.isEmpty() && makeRoom(waiting.peek())) {
             place(waiting.poll(), nowNanos);
         }
@@ -158,7 +161,7 @@ final class Scheduler implements Workload {
         }
         long start = clock.nanoTime();
         planner.planDecode();
-        planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.decodeRows() > 0));
+        planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.singleRows() > 0));
         if (decoder.batchSize() == 0) {
             return false;
         }
@@ -166,11 +169,12 @@ final class Scheduler implements Workload {
         if (decode()) {
             long decoded = clock.nanoTime();
             if (planner.prefillRows() == 0) {
-                watchThreads(planner.decodeRows(), decoded - start, decoder.cpuNanos() - cpu, decoded);
+                watchThreads(planner.singleRows(), decoded - start, decoder.cpuNanos() - cpu, decoded);
             }
             commit();
             handOut(decoded);
-            pace.observe(planner.prefillRows(), planner.decodeRows(), clock.nanoTime() - start);
+            pace.observe(planner.prefillRows(), planner.singleRows(), clock.nanoTime() - start);
+            packer.observe(planner.isScattered());
             counters.prefillMilliRate.set((long) (pace.prefillTokensPerSecond() * 1000));
             counters.decodeMilliRate.set((long) (pace.decodeTokensPerSecond() * 1000));
         }
@@ -270,6 +274,7 @@ final class Scheduler implements Workload {
             int code = decoder.decode();
             switch (code) {
                 case TokenDecoder.DECODED -> {
+                    planner.removeFillers();
                     return true;
                 }
                 case TokenDecoder.NO_KV_ROOM -> {
@@ -280,7 +285,7 @@ final class Scheduler implements Workload {
                         budget /= 2;
                         shrunk = true;
                     } else if (!cache.evictOldest()) {
-                        if (budget > 1 || budget == 1 && planner.decodeRows() > 0) {
+                        if (budget > 1 || budget == 1 && planner.singleRows() > 0) {
                             budget /= 2;
                         } else {
                             giveUpNewest();
@@ -315,6 +320,7 @@ final class Scheduler implements Workload {
 
     /** Takes back what an aborted batch left in memory, so that the next step can run it again. */
     private void settleAborted() {
+        planner.removeFillers();
         for (Slot slot : slots) {
             if (slot.plannedTokens == 0) {
                 continue;
@@ -338,7 +344,7 @@ final class Scheduler implements Workload {
             }
         }
         counters.steps.add(1);
-        counters.promptTokens.add(planner.prefillRows());
+        counters.promptTokens.add(planner.promptTokens());
         countUsed();
     }
 
@@ -451,12 +457,12 @@ final class Scheduler implements Workload {
     public void use(TokenDecoder fresh) {
         decoder = fresh;
         threadPace = new ThreadPace(fresh.threads(), slots.length);
-        planner.use(fresh);
         for (Slot slot : slots) {
             room.forgets(slot, 0);
             slot.forgetFrom(0);
         }
         room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
+        planner.use(fresh, room);
         cache.use(fresh, room);
         countUsed();
     }

@@ -55,6 +55,8 @@ final class Slot {
     int plannedTokens;
     /** Set by the planner: the row to sample after the batch has run, or -1. */
     int sampledRow = -1;
+    /** Set by the planner: the batch has a row behind what is held that nobody reads. */
+    boolean filled;
 
     /**
      * Makes an idle slot.
@@ -133,9 +135,30 @@ final class Slot {
         heldTokens = tokens;
     }
 
+    /** Goes on in {@code target}, an idle slot whose sequence has just been made to hold what this one's does; this one is idle and empty then. */
+    void moveTo(Slot target) {
+        target.copyHeld(this, heldTokens);
+        target.phase = phase;
+        target.generation = generation;
+        target.sampler = sampler;
+        target.nextToken = nextToken;
+        target.order = order;
+        target.promptTokens = promptTokens;
+        phase = Phase.IDLE;
+        generation = null;
+        sampler = null;
+    }
+
     /** For tests: says that the sequence holds so many tokens. */
     void hold(int tokens) {
         heldTokens = tokens;
+    }
+
+    /** Notes that what {@code from}, an idle slot, held is this idle slot's now, with its place in the order of use. */
+    void inheritFrom(Slot from) {
+        copyHeld(from, from.heldTokens);
+        promptTokens = from.promptTokens;
+        lastUsed = from.lastUsed;
     }
 
     /** Notes that the sequence, which was empty, holds what the first {@code tokens} of another one are. */
@@ -179,6 +202,11 @@ final class Slot {
     /** Returns the prompt tokens that this slot is going to compute, those that it waits to take over not counted. */
     int tokensToCompute() {
         return Math.max(0, phase == Phase.FOLLOW ? generation.request.promptTokens() - followedTokens : remainingPrompt());
+    }
+
+    /** Returns the tokens that the answer may still get. */
+    int tokensToCome() {
+        return generation.maxTokens - generation.generatedTokens;
     }
 
     /** Returns whether a sampled token could be handed out. */

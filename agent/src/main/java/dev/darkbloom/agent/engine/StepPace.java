@@ -102,6 +102,11 @@ final class StepPace {
         return nanosPerPrefillToken;
     }
 
+    /** Returns what a step takes in which nothing but answers is written, 0 before the first. */
+    double decodeStepNanos() {
+        return decodeStepNanos;
+    }
+
     /** Returns prompt tokens per second, 0 before the first. */
     double prefillTokensPerSecond() {
         return nanosPerPrefillToken == 0 ? 0 : 1e9 / nanosPerPrefillToken;

@@ -47,6 +47,7 @@ public final class FakeBehaviour {
     final AtomicInteger largestBatch = new AtomicInteger();
     final AtomicInteger mostSequencesInBatch = new AtomicInteger();
     final AtomicLong logitRows = new AtomicLong();
+    final AtomicLong lastBatch = new AtomicLong();
 
     /** Sets how the model remembers. */
     public FakeBehaviour memoryKind(MemoryKind kind) {
@@ -125,6 +126,11 @@ public final class FakeBehaviour {
     /** Makes sampling fail until told otherwise with null. */
     public void failSample(RuntimeException failure) {
         sampleFailure = failure;
+    }
+
+    /** Returns which sequences were in the batch that ran last, a bit for each of the first 64. */
+    public long lastBatch() {
+        return lastBatch.get();
     }
 
     /** Stops the model before its next decode, until {@link #step} or {@link #release}. */

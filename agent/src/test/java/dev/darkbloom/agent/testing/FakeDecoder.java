@@ -133,6 +133,7 @@ public final class FakeDecoder implements TokenDecoder {
         behaviour.check(sequence >= 0 && sequence < spec.slots(), "a sequence is out of range");
         behaviour.check(position == length[sequence] + pending[sequence], "positions of a sequence have a gap or an overlap");
         behaviour.check(position < spec.contextTokensPerSequence(), "a sequence is longer than the context");
+        behaviour.check(rows == 0 || sequence >= rowSequence[rows - 1], "rows are not in the order of sequences, which takes more passes");
         rowToken[rows] = token;
         rowPosition[rows] = position;
         rowSequence[rows] = sequence;
@@ -199,7 +200,9 @@ public final class FakeDecoder implements TokenDecoder {
         behaviour.decodedTokens.addAndGet(run);
         Arrays.fill(inBatch, false);
         int sequences = 0;
+        long mask = 0;
         for (int row = 0; row < run; row++) {
+            mask |= 1L << rowSequence[row];
             if (!inBatch[rowSequence[row]]) {
                 inBatch[rowSequence[row]] = true;
                 sequences++;
@@ -208,6 +211,7 @@ public final class FakeDecoder implements TokenDecoder {
                 behaviour.logitRows.incrementAndGet();
             }
         }
+        behaviour.lastBatch.set(mask);
         if (run > behaviour.largestBatch.get()) {
             behaviour.largestBatch.set(run);
         }

@@ -1,0 +1,163 @@
+package dev.darkbloom.agent.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
+import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.testing.FakeModel;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Answers that lie apart come to lie side by side, or get rows between them; none of it changes an answer or loses what idle slots hold. */
+@Timeout(120)
+class SlotPackerTest {
+    private static final int PROMPT = 20;
+    private static final int LONG = 100;
+    /** More steps than it takes until something is moved, and everything has been. */
+    private static final int STEPS = 24;
+
+    private static int[] prompt(int slot) {
+        return Rig.prompt(100 + slot, PROMPT);
+    }
+
+    /** Has requests come into all slots, in order; those of {@code longOnes} have long answers, the others end with their first token. */
+    private static List<Caller> fill(Rig rig, ModelLease lease, int slots, long longOnes) {
+        List<Caller> callers = new ArrayList<>();
+        rig.behaviour.hold();
+        for (int i = 0; i < slots; i++) {
+            callers.add(Caller.of(prompt(i)).max((longOnes >> i & 1) != 0 ? LONG : 1).ring(128).submit(lease));
+            if (i == 0) {
+                rig.awaitHeld();
+            }
+        }
+        return callers;
+    }
+
+    private static void steps(Rig rig, int steps) {
+        for (int i = 0; i < steps; i++) {
+            rig.oneStep();
+        }
+    }
+
+    /** Makes steps until only the long answers are being written. */
+    private static void untilApart(Rig rig, long longOnes) {
+        for (int i = 0; rig.status().busySlots() != Long.bitCount(longOnes) && i < STEPS; i++) {
+            rig.oneStep();
+        }
+    }
+
+    private static void finish(Rig rig, List<Caller> callers, long longOnes) throws Exception {
+        rig.behaviour.release();
+        for (int i = 0; i < callers.size(); i++) {
+            boolean isLong = (longOnes >> i & 1) != 0;
+            assertThat(callers.get(i).readAll()).isEqualTo(FakeModel.answer(rig.behaviour, prompt(i), isLong ? LONG : 1));
+            callers.get(i).close();
+        }
+    }
+
+    private static boolean isOneRun(long sequences) {
+        long run = sequences >> Long.numberOfTrailingZeros(sequences);
+        return (run & run + 1) == 0;
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = MemoryKind.class, names = "NONE", mode = EnumSource.Mode.EXCLUDE)
+    void answersInEveryOtherSlotComeToLieSideBySide(MemoryKind kind) throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 8))) {
+            rig.behaviour.memoryKind(kind);
+            try (ModelLease lease = rig.acquire()) {
+                long apart = 0b0101_0101;
+                List<Caller> callers = fill(rig, lease, 8, apart);
+                untilApart(rig, apart);
+                steps(rig, STEPS);
+
+                assertThat(Long.bitCount(rig.behaviour.lastBatch())).isEqualTo(4);
+                assertThat(isOneRun(rig.behaviour.lastBatch())).isTrue();
+                finish(rig, callers, apart);
+            }
+        }
+    }
+
+    @Test
+    void aSmallGapGetsRowsAtOnceAndTheyAreTakenBack() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 6)); ModelLease lease = rig.acquire()) {
+            long apart = 0b100101;
+            List<Caller> callers = fill(rig, lease, 6, apart);
+            untilApart(rig, apart);
+            rig.oneStep();
+
+            assertThat(rig.behaviour.lastBatch()).isEqualTo(0b111111);
+            assertThat(rig.status().usedTokens()).isEqualTo(heldBy(callers) - unread(callers));
+            finish(rig, callers, apart);
+        }
+    }
+
+    private static long heldBy(List<Caller> callers) {
+        return callers.stream().mapToLong(caller -> PROMPT + caller.generation().progress().generatedTokens()).sum();
+    }
+
+    /** The token sampled last of each answer is not in memory. */
+    private static long unread(List<Caller> callers) {
+        return callers.size();
+    }
+
+    @Test
+    void whatIdleSlotsHoldMovesOutOfTheWayAndOnlyTheOldestIsLost() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 8)); ModelLease lease = rig.acquire()) {
+            long apart = 0b0101_0101;
+            List<Caller> callers = fill(rig, lease, 8, apart);
+            untilApart(rig, apart);
+            steps(rig, STEPS);
+            finish(rig, callers, apart);
+
+            for (int slot : new int[] {3, 5, 7}) {
+                assertThat(cachedWhenAskedAgain(rig, lease, slot)).isEqualTo(PROMPT - 1);
+            }
+            assertThat(cachedWhenAskedAgain(rig, lease, 1)).isZero();
+        }
+    }
+
+    private static int cachedWhenAskedAgain(Rig rig, ModelLease lease, int slot) throws Exception {
+        try (Caller caller = Caller.of(prompt(slot)).max(4).ring(16).submit(lease)) {
+            assertThat(caller.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, prompt(slot), 4));
+            return caller.generation().progress().cachedTokens();
+        }
+    }
+
+    @Test
+    void inAUnifiedCacheNothingMoves() throws Exception {
+        ModelSpec streams = Rig.spec(256, 8);
+        try (var rig = Rig.of(streams.unified(streams.kvTokens())); ModelLease lease = rig.acquire()) {
+            long apart = 0b1000_0001;
+            List<Caller> callers = fill(rig, lease, 8, apart);
+            untilApart(rig, apart);
+            steps(rig, STEPS);
+
+            assertThat(rig.behaviour.lastBatch()).isEqualTo(apart);
+            finish(rig, callers, apart);
+        }
+    }
+
+    @Test
+    void aCancelledAnswerEndsWhereItWasMovedTo() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 8)); ModelLease lease = rig.acquire()) {
+            long apart = 0b1000_0001;
+            List<Caller> callers = fill(rig, lease, 8, apart);
+            untilApart(rig, apart);
+            steps(rig, STEPS);
+            assertThat(isOneRun(rig.behaviour.lastBatch())).isTrue();
+            callers.get(0).generation().cancel();
+            callers.get(7).generation().cancel();
+            rig.behaviour.release();
+            callers.get(0).awaitEnd();
+            callers.get(7).awaitEnd();
+
+            assertThat(rig.status().busySlots()).isZero();
+            callers.forEach(Caller::close);
+        }
+    }
+}
