@@ -27,6 +27,12 @@ final class Scheduler implements Workload {
     private static final Outcome STOP = new Outcome.Finished(FinishReason.STOP);
     private static final Outcome LENGTH = new Outcome.Finished(FinishReason.LENGTH);
 
+    /**
+     * Readers are told of tokens once in so long, unless it is the first one or the last. Nobody sees the difference, and where a step takes a
+     * fraction of it, waking the reader after each would take the cores from the next.
+     */
+    private static final long UNSEEN_NANOS = 1_000_000;
+
     private final String modelId;
     private final PieceTable pieces;
     private final NanoClock clock;
@@ -50,6 +56,9 @@ final class Scheduler implements Workload {
     private KvRoom room;
     private long nextDeadlineNanos = Long.MAX_VALUE;
     private int busySlots;
+    private long toldNanos;
+    /** Whether a reader has a token that it was not told about. */
+    private boolean untold;
     /** Counts placings and endings, which are the times of slots. */
     private long ticks;
 
@@ -162,6 +171,9 @@ final class Scheduler implements Workload {
         long start = clock.nanoTime();
         planner.planDecode();
         planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.singleRows() > 0));
+        if (untold && (decoder.batchSize() == 0 || planner.prefillRows() > 0)) {
+            tell(start);
+        }
         if (decoder.batchSize() == 0) {
             return false;
         }
@@ -361,6 +373,30 @@ final class Scheduler implements Workload {
                 slots[i].generation().show();
             }
         }
+        if (isSoonerThanSeen(nowNanos)) {
+            untold = true;
+        } else {
+            tell(nowNanos);
+        }
+    }
+
+    /** Returns whether the next step, too, will have ended before a reader could tell the difference; never while a reader is behind. */
+    private boolean isSoonerThanSeen(long nowNanos) {
+        double step = pace.decodeStepNanos();
+        if (step == 0 || nowNanos - toldNanos + step > UNSEEN_NANOS || planner.promptTokens() > 0) {
+            return false;
+        }
+        for (int i = 0; i < slots.length; i++) {
+            if (!slots[i].isIdle() && !slots[i].hasRingRoom()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void tell(long nowNanos) {
+        untold = false;
+        toldNanos = nowNanos;
         VarHandle.fullFence(); // rings and counts are written before anyone is looked up who waits for them
         for (int i = 0; i < slots.length; i++) {
             if (!slots[i].isIdle()) {
