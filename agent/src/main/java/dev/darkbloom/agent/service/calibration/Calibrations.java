@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class Calibrations implements Tuning {
     private static final Logger log = LoggerFactory.getLogger(Calibrations.class);
     /** What a first load may take longer; a person waits for it. */
-    private static final Duration BUDGET = Duration.ofMillis(1500);
+    private static final Duration BUDGET = Duration.ofSeconds(2);
     private static final int MOST_SEQUENCES_MEASURED = 4;
 
     /** Where things stand with a model's settings. */
