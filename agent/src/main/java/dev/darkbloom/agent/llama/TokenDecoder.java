@@ -42,7 +42,7 @@ public interface TokenDecoder extends AutoCloseable {
      *
      * @param count what {@link #threads} returns afterwards
      * @param poll as in {@link ComputeSettings}
-     * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when they cannot be started; those before go on then
+     * @throws dev.darkbloom.agent.base.AgentException when they cannot be started, mostly {@code OUT_OF_MEMORY}; those before go on then
      */
     void replaceThreads(int count, int poll);
 
