@@ -25,7 +25,8 @@ import java.util.function.Predicate;
  * One search for the settings of one loaded model: choice by choice, each starting from what the ones before it found.
  *
  * <p>The candidates of a choice are visited in turn, round after round, forth and back, so that what else happens on the machine meets all of
- * them: rounds are compared in themselves, and what still differs from round to round shows as spread. Nothing is decided by fewer than two rounds: a choice for which there is no time keeps its value.
+ * them: rounds are compared in themselves, and what still differs from round to round shows as spread. Nothing is decided by fewer than two
+ * rounds: a choice for which there is no time keeps its value, and so does one that stays open.
  */
 @Confined("model-loader")
 public final class Calibration {
