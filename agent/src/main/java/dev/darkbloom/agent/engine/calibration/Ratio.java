@@ -11,10 +11,10 @@ import java.util.List;
  * @param spread how far apart rounds lie, as a share; where there are four or more, a quarter of them are passed over, those that would widen
  *     it most
  * @param doubt by how much more than 1 the median has to be before one can say that the one costs more, as a share: the spread where there
- *     are four rounds; more of it where there are fewer, since two rounds that agree may do so by chance, less where there are more
+ *     are six rounds; more of it where there are fewer, since two rounds that agree may do so by chance, less where there are more
  */
 record Ratio(double median, double spread, double doubt) {
-    private static final double ROUNDS_FOR_SPREAD = 4;
+    private static final double ROUNDS_FOR_SPREAD = 6;
 
     /**
      * Compares.

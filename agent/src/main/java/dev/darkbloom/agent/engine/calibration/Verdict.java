@@ -13,10 +13,10 @@ import java.util.List;
  * @param certainty how sure that is
  */
 record Verdict(ComputeSettings pick, double speedup, double spread, Certainty certainty) {
-    /** Where rounds leave more doubt than this, they are noise, unless the candidates differ by even more. */
-    static final double MOST_DOUBT = 0.25;
+    /** Rounds that differ by more than this are noise, unless there are many of them or the candidates differ by even more. */
+    static final double MOST_SPREAD = 0.25;
     /** Nothing is changed where the settings in use were so much slower than the pick in one round and not in another: something stood still. */
-    private static final double MOST_SPREAD = 1;
+    private static final double STANDSTILL = 1;
 
     /** Whether more rounds might say something else. */
     enum Certainty {
@@ -48,11 +48,11 @@ record Verdict(ComputeSettings pick, double speedup, double spread, Certainty ce
                 .filter(trial -> trial == current ? keepsCurrent : trial.over(best).median() <= 1 + leastGain)
                 .findFirst().orElseThrow();
         double spread = 0;
-        boolean isNoise = current.over(pick).spread() > MOST_SPREAD;
+        boolean isNoise = current.over(pick).spread() > STANDSTILL;
         for (Trial other : trials) {
             Ratio others = other.over(pick);
             spread = Math.max(spread, others.spread());
-            isNoise |= others.doubt() > MOST_DOUBT && !others.isClearlyMore(leastGain);
+            isNoise |= Math.min(others.spread(), others.doubt()) > MOST_SPREAD && !others.isClearlyMore(leastGain);
         }
         if (isNoise) {
             return new Verdict(current.settings, 1, spread, Certainty.NOISE);
