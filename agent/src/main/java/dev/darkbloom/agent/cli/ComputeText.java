@@ -28,7 +28,7 @@ final class ComputeText {
         return switch (compute.calibration()) {
             case "measured" -> "measured " + MINUTE.format(compute.measuredAt().orElse(Instant.EPOCH).atZone(zone)) + ", "
                     + String.format(Locale.ROOT, "%.2f times as fast as unmeasured, spread %.0f %%", compute.speedup(), 100 * compute.spread());
-            case "waiting" -> "not measured yet: waits for " + reason + ", at the next load";
+            case "waiting" -> "not measured yet: waits for " + reason;
             case "kept" -> "not measured: " + reason + "; the next load tries again";
             default -> "not measured: " + reason;
         };

@@ -129,7 +129,7 @@ public final class Engine implements ModelPool, AutoCloseable {
                     }
                 }
             }
-            table.changed.await();
+            table.awaitModel();
         }
     }
 
@@ -197,6 +197,22 @@ public final class Engine implements ModelPool, AutoCloseable {
             if (failure != null) {
                 throw new AgentException(failure.code(), failure.getMessage(), failure);
             }
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    /**
+     * Asks anew how a loaded model computes, for instance to calibrate what could not be calibrated when it was loaded. Returns at once.
+     * Nothing happens while any model is held or waited for. Who asks for this one meanwhile waits until its context is open again; whoever
+     * asks for any ends the calibration with the visit that runs. What the model remembers of prompts is lost.
+     *
+     * @throws AgentException {@code UNKNOWN_MODEL}
+     */
+    public void retune(String modelId) {
+        table.lock.lock();
+        try {
+            loader.retune(table.entry(modelId));
         } finally {
             table.lock.unlock();
         }

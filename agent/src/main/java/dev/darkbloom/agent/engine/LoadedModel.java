@@ -45,6 +45,13 @@ final class LoadedModel {
         loop.mailbox.endAll(error);
     }
 
+    /** Closes the context and leaves the weights and the reservation to the caller, for another {@link LoadedModel}. Blocks. */
+    void closeContext(AgentException error) {
+        if (closed.compareAndSet(false, true)) {
+            loop.stop(error);
+        }
+    }
+
     /** Ends what still runs with {@code error} and frees everything, inside out. Blocks; a second call does nothing. */
     void close(AgentException error) {
         if (!closed.compareAndSet(false, true)) {

@@ -37,12 +37,17 @@ final class ModelLoader implements AutoCloseable {
         this.ledger = ledger;
         this.clock = clock;
         this.table = table;
-        this.tuner = new Tuner(opener, clock, tuning, () -> stopping);
+        this.tuner = new Tuner(opener, clock, tuning);
     }
 
     /** Has a model loaded; the table is told how it went. */
     void load(ModelEntry entry) {
         submit(() -> loadNow(entry));
+    }
+
+    /** Has the settings of a loaded model planned anew, if nobody uses any model then; the table is told how it went. */
+    void retune(ModelEntry entry) {
+        submit(() -> retuneNow(entry));
     }
 
     /** Has a model unloaded that takes no new lease; what still runs on it is ended. The table is told. */
@@ -83,19 +88,47 @@ final class ModelLoader implements AutoCloseable {
                 entry.loadProgress = share;
                 return !stopping;
             });
-            ModelSpec spec = tuner.tune(tuning, entry.spec, plan, runtime, reservation);
-            var loop = new EngineLoop(runtime, spec, reservation.need().contextBytes(), settings, clock, table.ownerOf(entry, this::unload));
-            EngineLoop.Dimensions dimensions = loop.start();
-            log.info("model loaded id={} bytes={} slots={} contextTokens={} ms={}", id, reservation.need().totalBytes(), dimensions.slots(),
-                    dimensions.contextTokens(), (clock.nanoTime() - start) / 1_000_000);
-            table.serve(entry, new LoadedModel(entry, runtime, loop, dimensions, reservation));
+            serve(entry, tuner.tune(tuning, entry.spec, plan, runtime, reservation, () -> stopping), runtime, reservation, start);
         } catch (RuntimeException | Error e) {
             free(runtime, reservation);
-            AgentException failure = e instanceof AgentException known
-                    ? known
-                    : new AgentException(ErrorCode.INTERNAL, "loading failed: " + e.getClass().getSimpleName(), e);
-            note(id, failure);
-            table.fail(entry, failure);
+            fail(entry, e);
+        }
+    }
+
+    private void serve(ModelEntry entry, ModelSpec spec, ModelRuntime runtime, MemoryLedger.Reservation reservation, long start) {
+        var loop = new EngineLoop(runtime, spec, reservation.need().contextBytes(), settings, clock, table.ownerOf(entry, this::unload));
+        EngineLoop.Dimensions dimensions = loop.start();
+        log.info("model loaded id={} bytes={} slots={} contextTokens={} ms={}", entry.spec.id(), reservation.need().totalBytes(), dimensions.slots(),
+                dimensions.contextTokens(), (clock.nanoTime() - start) / 1_000_000);
+        table.serve(entry, new LoadedModel(entry, runtime, loop, dimensions, reservation));
+    }
+
+    private void fail(ModelEntry entry, Throwable t) {
+        AgentException failure = t instanceof AgentException known
+                ? known
+                : new AgentException(ErrorCode.INTERNAL, "loading failed: " + t.getClass().getSimpleName(), t);
+        note(entry.spec.id(), failure);
+        table.fail(entry, failure);
+    }
+
+    private void retuneNow(ModelEntry entry) {
+        if (stopping || table.isInUse()) {
+            return;
+        }
+        Tuning.Plan tuning = tuner.plan(entry.spec); // while the model still serves: this may watch the machine for a moment
+        LoadedModel model = table.takeForContext(entry, spec -> Tuner.mayChange(tuning, spec));
+        if (model == null) {
+            return;
+        }
+        long start = clock.nanoTime();
+        try {
+            model.closeContext(ModelTable.stopping()); // nobody is in it
+            var room = new RoomPlan(model.loop.spec, model.reservation.need());
+            ModelSpec spec = tuner.retune(tuning, entry.spec, room, model.runtime, model.reservation, () -> stopping || table.isInUse());
+            serve(entry, spec, model.runtime, model.reservation, start);
+        } catch (RuntimeException | Error e) {
+            free(model.runtime, model.reservation);
+            fail(entry, e);
         }
     }
 

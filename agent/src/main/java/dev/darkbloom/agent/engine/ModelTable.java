@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +34,8 @@ final class ModelTable {
     /** In the order of loading, models on their way out included. */
     private final List<LoadedModel> inMemory = new ArrayList<>();
     private long uses;
+    /** Threads that wait for a model to serve. */
+    private int waiting;
     private boolean draining;
 
     ModelTable(EngineSettings settings, NanoClock clock) {
@@ -83,6 +86,52 @@ final class ModelTable {
                 all.add(entry.status(settings.queueLimit()));
             }
             return List.copyOf(all);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits for {@link #changed} because a model is asked for that does not serve yet; locked. */
+    void awaitModel() throws InterruptedException {
+        waiting++;
+        try {
+            changed.await();
+        } finally {
+            waiting--;
+        }
+    }
+
+    /** Returns whether somebody holds a model or waits for one. */
+    boolean isInUse() {
+        lock.lock();
+        try {
+            return waiting > 0 || inMemory.stream().anyMatch(model -> model.leases > 0);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Takes a model that nobody holds out of service, its weights staying in memory, for the caller to give another context. As during a load
+     * who asks for it waits until the caller calls {@link #serve} or {@link #fail}.
+     *
+     * @param wanted whether it is to be taken out, by what it is served with
+     * @return null when it is not, when it is not loaded, when any model is held or when somebody waits for one
+     */
+    LoadedModel takeForContext(ModelEntry entry, Predicate<ModelSpec> wanted) {
+        lock.lock();
+        try {
+            if (draining || !entry.isIdle() || isInUse() || !wanted.test(entry.loaded.loop.spec)) {
+                return null;
+            }
+            LoadedModel model = entry.loaded;
+            model.retired = true;
+            inMemory.remove(model);
+            entry.loaded = null;
+            entry.loads++;
+            entry.loadProgress = 1;
+            enter(entry, ModelState.LOADING);
+            return model;
         } finally {
             lock.unlock();
         }

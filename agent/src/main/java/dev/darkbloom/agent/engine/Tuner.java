@@ -25,13 +25,11 @@ final class Tuner {
     private final ModelOpener opener;
     private final NanoClock clock;
     private final Tuning tuning;
-    private final BooleanSupplier stop;
 
-    Tuner(ModelOpener opener, NanoClock clock, Tuning tuning, BooleanSupplier stop) {
+    Tuner(ModelOpener opener, NanoClock clock, Tuning tuning) {
         this.opener = opener;
         this.clock = clock;
         this.tuning = tuning;
-        this.stop = stop;
     }
 
     Tuning.Plan plan(ModelSpec asked) {
@@ -63,18 +61,40 @@ final class Tuner {
      *
      * @param room what {@code reservation} was made for
      * @param reservation changed to what the settings need
+     * @param stop asked between visits; true cuts a measurement off
      */
-    ModelSpec tune(Tuning.Plan plan, ModelSpec asked, RoomPlan room, ModelRuntime runtime, MemoryLedger.Reservation reservation) {
+    ModelSpec tune(Tuning.Plan plan, ModelSpec asked, RoomPlan room, ModelRuntime runtime, MemoryLedger.Reservation reservation,
+            BooleanSupplier stop) {
         ModelSpec spec = room.spec();
         if (plan instanceof Tuning.Plan.Measure measure) {
-            spec = measured(measure, asked, room, runtime, reservation);
+            spec = measured(measure, asked, room, runtime, reservation, stop);
         }
         tuning.uses(asked, spec.compute());
         return spec;
     }
 
+    /** Returns whether {@code plan} may have a model compute otherwise than it does with {@code spec}. */
+    static boolean mayChange(Tuning.Plan plan, ModelSpec spec) {
+        return switch (plan) {
+            case Tuning.Plan.Measure _ -> true;
+            case Tuning.Plan.Use(ComputeSettings known) -> !known.equals(spec.compute());
+        };
+    }
+
+    /**
+     * As {@link #tune}, for a model whose weights are there and whose context has been closed: settings that are known now are used, too, if
+     * there is memory for them.
+     */
+    ModelSpec retune(Tuning.Plan plan, ModelSpec asked, RoomPlan room, ModelRuntime runtime, MemoryLedger.Reservation reservation,
+            BooleanSupplier stop) {
+        RoomPlan known = plan instanceof Tuning.Plan.Use(ComputeSettings settings)
+                ? new RoomPlan(withSettings(settings, room, reservation), reservation.need())
+                : room;
+        return tune(plan, asked, known, runtime, reservation, stop);
+    }
+
     private ModelSpec measured(Tuning.Plan.Measure plan, ModelSpec asked, RoomPlan room, ModelRuntime runtime,
-            MemoryLedger.Reservation reservation) {
+            MemoryLedger.Reservation reservation, BooleanSupplier stop) {
         long begun = clock.nanoTime();
         Outcome outcome;
         try {
@@ -85,12 +105,16 @@ final class Tuner {
         }
         log.info("calibration ended id={} ms={} outcome={}", asked.id(), (clock.nanoTime() - begun) / 1_000_000, outcome);
         tuning.ended(asked, outcome);
-        ModelSpec spec = outcome instanceof Outcome.Chosen chosen ? room.spec().withCompute(chosen.settings()) : room.spec();
+        return withSettings(outcome instanceof Outcome.Chosen chosen ? chosen.settings() : room.spec().compute(), room, reservation);
+    }
+
+    private ModelSpec withSettings(ComputeSettings settings, RoomPlan room, MemoryLedger.Reservation reservation) {
+        ModelSpec spec = room.spec().withCompute(settings);
         MemoryNeed need = spec.compute().equals(room.spec().compute()) ? room.need() : opener.need(spec);
         if (reservation.resize(need)) {
             return spec;
         }
-        log.warn("calibrated settings do not fit id={} bytes={}", asked.id(), need.totalBytes());
+        log.warn("calibrated settings do not fit id={} bytes={}", spec.id(), need.totalBytes());
         reservation.resize(room.need());
         return room.spec();
     }

@@ -19,12 +19,11 @@ final class ComputePool implements AutoCloseable {
         this.handle = handle;
     }
 
-    /** Starts threads and gives them to {@code context}. */
-    static ComputePool attach(MemorySegment context, ComputeSettings settings) {
+    /** Starts threads and gives them to {@code context}; those that it had before stay in its use until it has computed again. */
+    static ComputePool attach(MemorySegment context, int threads, int poll) {
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            Shim.check(llama_h.dbs_pool_attach(context, settings.threads(), settings.poll(), out), "starting compute threads",
-                    ErrorCode.OUT_OF_MEMORY);
+            Shim.check(llama_h.dbs_pool_attach(context, threads, poll, out), "starting compute threads", ErrorCode.OUT_OF_MEMORY);
             return new ComputePool(out.get(ValueLayout.ADDRESS, 0));
         }
     }

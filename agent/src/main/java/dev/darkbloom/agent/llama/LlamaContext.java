@@ -8,6 +8,7 @@ import dev.darkbloom.agent.bindings.llama_h;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
 
 /**
  * The KV cache of one loaded model and the buffers that fill it.
@@ -23,7 +24,6 @@ final class LlamaContext implements TokenDecoder {
     private final Arena arena;
     private final LlamaModel model;
     private final MemorySegment handle;
-    private final ComputePool pool;
     private final MemorySegment memory; // NULL on encoders, which keep nothing
     private final LlamaBatch batch;
     private final MemorySegment result; // int32: a return code or a token
@@ -35,7 +35,10 @@ final class LlamaContext implements TokenDecoder {
     private final int sequences;
     private final int batchTokens;
     private final int ubatchTokens;
-    private final int threads;
+
+    private int threads;
+    private ComputePool pool;
+    private final ArrayDeque<ComputePool> replaced = new ArrayDeque<>(); // the backend lets go of them when it computes with another one
 
     private LlamaContext(Arena arena, LlamaModel model, ModelSpec spec, MemorySegment handle, ComputePool pool) {
         this.arena = arena;
@@ -71,7 +74,7 @@ final class LlamaContext implements TokenDecoder {
                         + spec.id() + ": llama.cpp refused it; its reason is in the log at debug level");
             }
             MemorySegment handle = out.get(ValueLayout.ADDRESS, 0).reinterpret(arena, llama_h::llama_free);
-            pool = ComputePool.attach(handle, spec.compute());
+            pool = ComputePool.attach(handle, spec.compute().threads(), spec.compute().poll());
             return new LlamaContext(arena, model, spec, handle, pool);
         } catch (Throwable t) {
             arena.close();
@@ -154,6 +157,21 @@ final class LlamaContext implements TokenDecoder {
     }
 
     @Override
+    public void replaceThreads(int count, int poll) {
+        ComputePool next = ComputePool.attach(handle, count, poll);
+        replaced.add(pool);
+        pool = next;
+        threads = count;
+        computeWith(count);
+    }
+
+    private void closeReplaced() {
+        while (!replaced.isEmpty()) {
+            replaced.remove().close();
+        }
+    }
+
+    @Override
     public long cpuNanos() {
         return llama_h.dbs_thread_cpu_nanos();
     }
@@ -182,7 +200,11 @@ final class LlamaContext implements TokenDecoder {
             throw new IllegalStateException("the batch is empty");
         }
         int status = llama_h.dbs_decode(handle, batch.toNative(), result);
-        return status == llama_h.DBS_OK() ? result.get(ValueLayout.JAVA_INT, 0) : status;
+        int code = status == llama_h.DBS_OK() ? result.get(ValueLayout.JAVA_INT, 0) : status;
+        if (code == DECODED) {
+            closeReplaced();
+        }
+        return code;
     }
 
     @Override
@@ -262,6 +284,7 @@ final class LlamaContext implements TokenDecoder {
             batch.zero();
             topIds.fill((byte) 0);
             arena.close();
+            closeReplaced();
             pool.close();
         }
     }

@@ -182,8 +182,13 @@ final class LlamaModel implements ModelRuntime {
     }
 
     @Override
+    public TokenDecoder openCold(ModelSpec room) {
+        return LlamaContext.open(this, room);
+    }
+
+    @Override
     public TokenDecoder openDecoder(ModelSpec room) {
-        LlamaContext context = LlamaContext.open(this, room);
+        TokenDecoder context = openCold(room);
         try {
             WarmUp.run(this, context, room.embedding());
             return context;

@@ -30,12 +30,19 @@ public interface ModelRuntime extends AutoCloseable {
     }
 
     /**
-     * Opens a context with other room or settings than the model was loaded with. Called on the thread that will own the decoder and close it.
+     * Opens a context, warm as well, with other room or settings than the model was loaded with. Called on the thread that will own the decoder and close it.
      *
      * @param room as {@link #spec} but for slots, context, KV layout and settings
      * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses
      */
     TokenDecoder openDecoder(ModelSpec room);
+
+    /**
+     * Opens a context like {@link #openDecoder(ModelSpec)}, but one that has not computed yet: for who makes first steps of its own.
+     *
+     * @throws dev.darkbloom.agent.base.AgentException {@code OUT_OF_MEMORY} when the backend refuses
+     */
+    TokenDecoder openCold(ModelSpec room);
 
     /**
      * Builds a sampler chain. Any thread; this may take milliseconds where a vocabulary has to be searched, so the decoder's thread does not.

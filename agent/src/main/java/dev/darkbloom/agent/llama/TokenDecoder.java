@@ -36,6 +36,16 @@ public interface TokenDecoder extends AutoCloseable {
     /** Has so many threads compute from the next {@link #decode} on, 1 to {@link #threads}; the others sleep. */
     void computeWith(int threads);
 
+    /**
+     * Has other threads compute from the next {@link #decode} on instead of those that there are. Starts and ends threads, so this is
+     * nothing for every step.
+     *
+     * @param count what {@link #threads} returns afterwards
+     * @param poll as in {@link ComputeSettings}
+     * @throws dev.darkbloom.agent.base.AgentException when they cannot be started, mostly {@code OUT_OF_MEMORY}; those before go on then
+     */
+    void replaceThreads(int count, int poll);
+
     /** Returns the processor time that the calling thread has used, in nanoseconds; 0 where the system does not tell. */
     long cpuNanos();
 

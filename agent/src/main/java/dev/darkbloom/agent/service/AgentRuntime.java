@@ -25,6 +25,7 @@ import dev.darkbloom.agent.hardware.OshiProbe;
 import dev.darkbloom.agent.llama.LlamaBackend;
 import dev.darkbloom.agent.llama.NativeLibrary;
 import dev.darkbloom.agent.service.calibration.Calibrations;
+import dev.darkbloom.agent.service.calibration.LateCalibration;
 import dev.darkbloom.agent.service.calibration.MeasuringConditions;
 import dev.darkbloom.agent.service.control.ControlServer;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -115,6 +116,7 @@ public final class AgentRuntime implements AutoCloseable {
             boolean preload = config.backend().startupPreload();
             boolean usable = !preload || new Preload(engine, backend, ledger, stop, news).run(models);
 
+            closer.add(LateCalibration.open(calibrations, engine, engine::retune));
             ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models)));
             var record = DiscoveryRecord.of(listening, api.port(), AgentVersion.current().agent());
             write(record, home);

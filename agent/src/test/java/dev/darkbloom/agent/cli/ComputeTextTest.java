@@ -20,7 +20,7 @@ class ComputeTextTest {
 
     @Test
     void safeSettingsSayWhyTheyAreUsed() {
-        assertThat(text(unmeasured("waiting", "mains power"))).endsWith("; not measured yet: waits for mains power, at the next load");
+        assertThat(text(unmeasured("waiting", "mains power"))).endsWith("; not measured yet: waits for mains power");
         assertThat(text(unmeasured("kept", "it was cut off"))).endsWith("; not measured: it was cut off; the next load tries again");
         assertThat(text(unmeasured("off", "backend.calibration is off"))).endsWith("; not measured: backend.calibration is off");
     }

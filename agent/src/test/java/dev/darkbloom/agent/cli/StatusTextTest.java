@@ -33,7 +33,7 @@ class StatusTextTest {
                 model      demo  ready  2 of 8 slots busy, 1 waiting; 2,048 tokens of context each
                            reads 1,235 tokens/s, writes 45.7 tokens/s; 20 answered, 1 failed, 2 cancelled, 3 refused
                            computes with 4 threads, flash attention auto, ubatch 512; not measured yet: waits for mains power (the machine \
-                runs on its battery at 83 %), at the next load
+                runs on its battery at 83 %)
                 model      slow  loading 42 %
                 model      big  failed
                            last error: needs 9 bytes; 3 of 8 are free

@@ -230,6 +230,139 @@ class TuningAtLoadTest {
         }
     }
 
+    @Test
+    void retuningMeasuresAnUnusedModelOverTheSameWeights() throws Exception {
+        opener.behaviour("m").cost(clock, (settings, rows) -> 100_000L * rows * (settings.flashAttention() == FlashAttention.OFF ? 1 : 2));
+        opener.computeBytes(settings -> settings.flashAttention() == FlashAttention.OFF ? 500 : 0);
+        told.plan = new Tuning.Plan.Use(SAFE);
+        var ledger = new MemoryLedger(Long.MAX_VALUE);
+        try (Engine engine = engine(ledger)) {
+            engine.load("m");
+            told.plan = new Tuning.Plan.Measure(SEARCH);
+
+            engine.retune("m");
+            Rig.until(() -> told.used.size() == 2);
+
+            try (ModelLease lease = engine.acquire("m"); Caller caller = Caller.of(1, 2, 3).max(50).submit(lease)) {
+                assertThat(lease.spec().compute().flashAttention()).isEqualTo(FlashAttention.OFF);
+                assertThat(caller.readAll()).isEqualTo(FakeModel.answer(opener.behaviour("m"), new int[] {1, 2, 3}, 50));
+            }
+            assertThat(opener.behaviour("m").loads()).isEqualTo(1);
+            assertThat(ledger.reservedBytes()).isEqualTo(opener.need(SPEC).totalBytes() + 500);
+        }
+        assertThat(ledger.reservedBytes()).isZero();
+    }
+
+    @Test
+    void whoAsksWhileAModelIsRetunedWaitsForOneVisitAndCutsItOff() throws Exception {
+        opener.behaviour("m").cost(clock, 100_000);
+        told.plan = new Tuning.Plan.Use(SAFE);
+        try (Engine engine = engine(new MemoryLedger(Long.MAX_VALUE))) {
+            engine.load("m");
+            told.plan = new Tuning.Plan.Measure(SEARCH);
+            opener.behaviour("m").hold();
+            engine.retune("m");
+            Rig.until(opener.behaviour("m")::isWaiting);
+            var answers = new CopyOnWriteArrayList<Integer>();
+            Thread asker = Thread.ofPlatform().start(() -> {
+                try (ModelLease lease = engine.acquire("m"); Caller caller = Caller.of(1, 2, 3).submit(lease)) {
+                    for (int token : caller.readAll()) {
+                        answers.add(token);
+                    }
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            Rig.until(() -> asker.getState() == Thread.State.WAITING);
+
+            opener.behaviour("m").release();
+            asker.join();
+
+            assertThat(answers).hasSize(16);
+        }
+        assertThat(told.outcomes).containsExactly(new Outcome.Kept(Outcome.Reason.CUT_OFF, "it was cut off"));
+        assertThat(told.used).containsExactly(SAFE, SAFE);
+        assertThat(opener.behaviour("m").decodersOpened()).as("the model's two and one to measure in").isEqualTo(3);
+    }
+
+    @Test
+    void whileAnyModelIsHeldNoneIsRetuned() throws Exception {
+        told.plan = new Tuning.Plan.Use(SAFE);
+        try (Engine engine = engine(new MemoryLedger(Long.MAX_VALUE))) {
+            engine.register(ModelSpec.ofText("n", Path.of("n.gguf"), 256, 4, SAFE), true);
+            engine.load("n");
+            try (ModelLease lease = engine.acquire("m"); Caller caller = Caller.of(1, 2, 3).submit(lease)) {
+                told.plan = new Tuning.Plan.Measure(SEARCH);
+                engine.retune("m");
+                engine.retune("n");
+                assertThat(caller.readAll()).hasSize(16);
+                told.plan = new Tuning.Plan.Use(SAFE);
+                engine.reload("n"); // the loader does one thing after the other
+            }
+        }
+        assertThat(told.outcomes).isEmpty();
+        assertThat(opener.behaviour("m").decodersOpened()).isEqualTo(1);
+    }
+
+    @Test
+    void aPlanThatChangesNothingLeavesTheContextAlone() throws Exception {
+        told.plan = new Tuning.Plan.Use(SAFE);
+        try (Engine engine = engine(new MemoryLedger(Long.MAX_VALUE))) {
+            engine.register(ModelSpec.ofText("n", Path.of("n.gguf"), 256, 4, SAFE), true);
+            engine.load("m");
+            engine.retune("m");
+            engine.load("n"); // the loader does one thing after the other
+            assertThat(told.used).containsExactly(SAFE, SAFE);
+            assertThat(opener.behaviour("m").decodersOpened()).isEqualTo(1);
+
+            told.plan = new Tuning.Plan.Use(SAFE.withPoll(3));
+            engine.retune("m");
+            Rig.until(() -> told.used.contains(SAFE.withPoll(3)));
+            try (ModelLease lease = engine.acquire("m")) {
+                assertThat(lease.spec().compute()).isEqualTo(SAFE.withPoll(3));
+            }
+        }
+        assertThat(opener.behaviour("m").decodersOpened()).isEqualTo(2);
+        assertThat(opener.behaviour("m").loads()).isEqualTo(1);
+    }
+
+    @Test
+    void aContextThatCannotBeOpenedAfterRetuningFailsTheModelAndFreesIt() throws Exception {
+        told.plan = new Tuning.Plan.Use(SAFE);
+        var ledger = new MemoryLedger(Long.MAX_VALUE);
+        try (Engine engine = engine(ledger)) {
+            engine.load("m");
+            opener.behaviour("m").failDecoder(new AgentException(ErrorCode.OUT_OF_MEMORY, "no context"));
+            told.plan = new Tuning.Plan.Use(SAFE.withPoll(3));
+
+            engine.retune("m");
+            Rig.until(() -> engine.models().getFirst().state() == ModelState.FAILED);
+            assertThat(ledger.reservedBytes()).isZero();
+
+            opener.behaviour("m").failDecoder(null);
+            engine.load("m");
+            assertThat(opener.behaviour("m").loads()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void closingTheEngineEndsARetuning() throws Exception {
+        opener.behaviour("m").cost(clock, 100_000);
+        told.plan = new Tuning.Plan.Use(SAFE);
+        Engine engine = engine(new MemoryLedger(Long.MAX_VALUE));
+        engine.load("m");
+        told.plan = new Tuning.Plan.Measure(SEARCH);
+        opener.behaviour("m").hold();
+        engine.retune("m");
+        Rig.until(opener.behaviour("m")::isWaiting);
+        Thread closing = Thread.ofPlatform().start(engine::close);
+        Rig.until(() -> closing.getState() != Thread.State.RUNNABLE);
+        opener.behaviour("m").release();
+        closing.join();
+
+        assertThat(told.outcomes).hasSize(1);
+    }
+
     private static Thread reload(Engine engine) {
         return Thread.ofVirtual().start(() -> {
             try {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.testing.LoadedModels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -69,6 +70,38 @@ class LlamaContextTest {
 
     @Test
     void theDemoModelAnswersAsItWasTrained() {
+        assertThat(answer(0, prompt("What is the capital of France?"), 0)).isEqualTo("The capital of France is Paris.");
+    }
+
+    @Test
+    void otherThreadsGoOnWhereTheOnesBeforeStopped() {
+        int[] whole = prompt("What is the capital of France?");
+        feed(0, java.util.Arrays.copyOf(whole, whole.length - 2), 0);
+        decoder.replaceThreads(3, 0); // never computes
+        decoder.replaceThreads(2, 1);
+        assertThat(decoder.threads()).isEqualTo(2);
+        feed(0, new int[] {whole[whole.length - 2]}, whole.length - 2);
+        decoder.computeWith(1);
+        decoder.replaceThreads(1, 50);
+
+        assertThat(answer(0, new int[] {whole[whole.length - 1]}, whole.length - 1)).isEqualTo("The capital of France is Paris.");
+        assertThat(decoder.threads()).isEqualTo(1);
+        assertThatThrownBy(() -> decoder.computeWith(2)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void threadsThatCannotBeReplacedStay() {
+        assertThatThrownBy(() -> decoder.replaceThreads(0, 0)).isInstanceOf(AgentException.class);
+
+        assertThat(decoder.threads()).isEqualTo(1);
+        assertThat(answer(0, prompt("What is the capital of France?"), 0)).isEqualTo("The capital of France is Paris.");
+    }
+
+    @Test
+    void aColdContextAnswersLikeAWarmOne() {
+        decoder.close();
+        decoder = model.openCold(model.spec());
+
         assertThat(answer(0, prompt("What is the capital of France?"), 0)).isEqualTo("The capital of France is Paris.");
     }
 

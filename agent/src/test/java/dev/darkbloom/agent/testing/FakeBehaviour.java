@@ -42,6 +42,7 @@ public final class FakeBehaviour {
     final AtomicInteger openGrammars = new AtomicInteger();
     final AtomicInteger loads = new AtomicInteger();
     final AtomicInteger decodersOpened = new AtomicInteger();
+    final AtomicInteger decodersWarmed = new AtomicInteger();
     final AtomicLong decodes = new AtomicLong();
     final AtomicLong decodedTokens = new AtomicLong();
     final AtomicInteger largestBatch = new AtomicInteger();
@@ -223,6 +224,11 @@ public final class FakeBehaviour {
 
     public int decodersOpened() {
         return decodersOpened.get();
+    }
+
+    /** Returns how many of the decoders that were opened were to be warm. */
+    public int decodersWarmed() {
+        return decodersWarmed.get();
     }
 
     public int openSamplers() {

@@ -24,7 +24,7 @@ public final class FakeDecoder implements TokenDecoder {
     /** Mixed into a sequence that goes on after something it needs was forgotten. */
     private static final long SPOILT = 0x5DEECE66DL;
 
-    private final ModelSpec spec;
+    private ModelSpec spec; // with other threads when they were replaced
     private final FakeBehaviour behaviour;
     private final MemoryKind kind;
     private final ThreadOwner owner = new ThreadOwner();
@@ -100,6 +100,13 @@ public final class FakeDecoder implements TokenDecoder {
     @Override
     public void computeWith(int threads) {
         behaviour.check(threads >= 1 && threads <= spec.compute().threads(), "more or fewer threads than there are");
+    }
+
+    @Override
+    public void replaceThreads(int count, int poll) {
+        checkUsable();
+        behaviour.check(count >= 1 && poll >= 0, "threads were replaced by none");
+        spec = spec.withCompute(spec.compute().withThreads(count).withPoll(poll));
     }
 
     @Override

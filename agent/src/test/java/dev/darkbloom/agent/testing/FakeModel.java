@@ -123,6 +123,13 @@ public final class FakeModel implements ModelRuntime {
 
     @Override
     public TokenDecoder openDecoder(ModelSpec room) {
+        TokenDecoder decoder = openCold(room);
+        behaviour.decodersWarmed.incrementAndGet(); // the real one computes once here
+        return decoder;
+    }
+
+    @Override
+    public TokenDecoder openCold(ModelSpec room) {
         behaviour.check(!closed.get(), "a context was opened on a closed model");
         RuntimeException failure = behaviour.decoderFailure;
         if (failure != null) {

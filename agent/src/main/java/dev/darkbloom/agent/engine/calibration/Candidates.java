@@ -19,20 +19,28 @@ final class Candidates {
     private Candidates() {}
 
     /**
-     * Returns the candidates.
+     * Returns the candidates; the first one is the settings in use, but for threads' polling: how many threads are best is asked of threads
+     * that are awake, if that is open. Whether it pays to keep them awake is asked afterwards, and where it does not, waking them costs little.
      *
-     * @param mostThreads threads that are never passed
      * @param promptTokens length of the prompts that are measured; a ubatch that they do not fill cannot be told from another such one
      */
-    static List<ComputeSettings> of(Choice choice, ComputeSettings current, int mostThreads, int promptTokens) {
+    static List<ComputeSettings> of(Choice choice, ComputeSettings current, Search search, int promptTokens) {
         return switch (choice) {
-            case THREADS -> others(current, current::withThreads,
-                    IntStream.of(mostThreads, (mostThreads + 1) / 2, mostThreads - 1, 1).filter(n -> n >= 1));
+            case THREADS -> {
+                ComputeSettings awake = search.open().contains(Choice.POLL) ? current.withPoll(SHORT_POLL) : current;
+                int most = search.mostThreads();
+                yield others(awake, awake::withThreads, IntStream.of(most, (most + 1) / 2, most - 1, 1).filter(n -> n >= 1));
+            }
             case POLL -> others(current, current::withPoll, current.threads() == 1 ? IntStream.of(0) : IntStream.of(0, SHORT_POLL, LONG_POLL));
             case FLASH_ATTENTION -> Stream.of(current, current.withFlashAttention(FlashAttention.OFF)).distinct().toList();
             case UBATCH -> others(current, current::withUbatchTokens, IntStream.of(SMALL_UBATCH, LARGE_UBATCH)
                     .filter(n -> Math.min(n, current.ubatchTokens()) < promptTokens && n <= current.batchTokens()));
         };
+    }
+
+    /** Returns {@code current} with what {@code pick} is about. */
+    static ComputeSettings taken(Choice choice, ComputeSettings current, ComputeSettings pick) {
+        return choice == Choice.THREADS ? current.withThreads(pick.threads()) : pick;
     }
 
     private static List<ComputeSettings> others(ComputeSettings current, IntFunction<ComputeSettings> with, IntStream values) {

@@ -18,12 +18,12 @@ public enum Choice {
     final Set<Measure> measures;
     /** Share of the cost by which another value has to be better before a quieter one, or the one in use, is given up. */
     final double leastGain;
-    /** Whether compute buffers differ with it. */
-    final boolean needsRoom;
+    /** Whether another value takes another context, whose buffers differ; threads can be replaced in an open one. */
+    final boolean needsContext;
 
-    Choice(Set<Measure> measures, double leastGain, boolean needsRoom) {
+    Choice(Set<Measure> measures, double leastGain, boolean needsContext) {
         this.measures = measures;
         this.leastGain = leastGain;
-        this.needsRoom = needsRoom;
+        this.needsContext = needsContext;
     }
 }

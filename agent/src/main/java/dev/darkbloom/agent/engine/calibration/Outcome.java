@@ -10,7 +10,7 @@ public sealed interface Outcome {
      *
      * @param settings with {@link ComputeSettings#prefillNanosPerToken}
      * @param speedup cost of the safe settings over the cost of these; a little below 1 where quieter settings cost next to nothing
-     * @param spread how far apart measurements of the same settings lay, as a share
+     * @param spread how far apart comparisons of the same settings lay, as a share
      * @param measured choices that were measured; for the others there was no time, no room or no alternative
      */
     record Chosen(ComputeSettings settings, double speedup, double spread, Set<Choice> measured) implements Outcome {
@@ -20,7 +20,7 @@ public sealed interface Outcome {
     }
 
     /**
-     * Nothing follows from it: what was there before stays, and the next load tries again.
+     * Nothing follows from it: what was there before stays, until it is tried again.
      *
      * @param explanation for a person, without a full stop
      */
@@ -32,7 +32,7 @@ public sealed interface Outcome {
         CUT_OFF,
         /** There was no time to measure anything twice. */
         TOO_SLOW,
-        /** The same settings were fast once and slow the next time. */
+        /** The same comparison came out one way once and another way the next time. */
         NOISE,
         /** The context is too small to measure in. */
         TOO_SMALL,

@@ -16,13 +16,14 @@ import java.util.Random;
 import java.util.Set;
 
 /**
- * Takes the time of settings on a loaded model. A visit opens a context of its own, works in it and closes it: one at a time, so that a visit
- * needs no more memory than the context that the model will be served with, and no threads of another one spin beside it.
+ * Takes the time of settings on a loaded model, in a context of its own. The context is kept from one visit to the next while the settings
+ * differ in their threads only, and is closed before another one is opened: so a visit needs no more memory than the context that the
+ * model will be served with, and no threads of another one spin beside it.
  *
  * <p>A few tokens of prompt and a few steps say enough: what is compared is the same work under other settings.
  */
 @Confined("model-loader")
-final class SpeedProbe {
+final class SpeedProbe implements AutoCloseable {
     private static final int MOST_SEQUENCES = 4;
     private static final int LEAST_PROMPT = 8;
     private static final int MOST_PROMPT = 1024;
@@ -40,7 +41,10 @@ final class SpeedProbe {
     private final int sequences;
     private final int longestPrompt;
     private final int[] tokens;
+    private final int[] lengths; // of each sequence in the open context
     private final Map<Measure, Long> lastNanos = new EnumMap<>(Measure.class);
+    private TokenDecoder decoder; // null while no context is open
+    private ComputeSettings opened; // with which it computes
     private long openNanos;
     private int promptTokens = LEAST_PROMPT;
     private double prefillNanosPerToken;
@@ -54,7 +58,9 @@ final class SpeedProbe {
         this.spec = spec;
         this.clock = clock;
         sequences = Math.min(MOST_SEQUENCES, spec.slots());
-        longestPrompt = Math.min(Math.min(MOST_PROMPT, spec.compute().batchTokens()), spec.contextTokensPerSequence() - TAIL);
+        lengths = new int[sequences];
+        int room = (int) Math.min(spec.contextTokensPerSequence(), spec.kvTokens() / sequences) - TAIL;
+        longestPrompt = Math.min(Math.min(MOST_PROMPT, spec.compute().batchTokens()), room);
         // Any tokens will do; other ones each time, so that a mixture of experts uses more than one.
         tokens = new Random(20_261_124).ints(MOST_PROMPT, 0, runtime.facts().vocabularySize()).toArray();
     }
@@ -71,21 +77,25 @@ final class SpeedProbe {
      */
     void fit(ComputeSettings settings, long deadlineNanos) {
         long begun = clock.nanoTime();
-        try (TokenDecoder decoder = open(settings, longestPrompt, 1)) {
+        open(settings, longestPrompt, 1);
+        try {
             openNanos = clock.nanoTime() - begun;
-            prefill(decoder, LEAST_PROMPT); // the weights may still be on disk
+            prefill(LEAST_PROMPT); // the weights may still be on disk
             long nanos = clock.nanoTime() - begun;
             if (clock.nanoTime() < deadlineNanos) {
-                nanos = prefill(decoder, LEAST_PROMPT);
+                nanos = prefill(LEAST_PROMPT);
             }
-            long oneToken = prefill(decoder, 1);
+            long oneToken = prefill(1);
             lastNanos.put(Measure.DECODE, expectedSteps(oneToken));
             lastNanos.put(Measure.DECODE_SIDE_BY_SIDE, expectedSteps(Math.min(nanos, sequences * oneToken)));
             while (nanos < PROMPT_NANOS && promptTokens < longestPrompt && clock.nanoTime() < deadlineNanos) {
                 promptTokens = Math.min(2 * promptTokens, longestPrompt);
-                nanos = prefill(decoder, promptTokens);
+                nanos = prefill(promptTokens);
             }
             lastNanos.put(Measure.PREFILL, nanos);
+            openNanos += nanos;
+        } finally {
+            close(); // visits need less room for a prompt, and more sequences
         }
     }
 
@@ -99,9 +109,13 @@ final class SpeedProbe {
         return promptTokens;
     }
 
-    /** Returns what a visit will take, in nanoseconds, by what the one before it took. */
-    long expectedNanos(Set<Measure> measures) {
-        return Math.max(1, openNanos + measures.stream().mapToLong(lastNanos::get).sum());
+    /**
+     * Returns what a round of visits will take, in nanoseconds, by what was seen last. One goes forth and the next one back, so each begins in
+     * the context that the one before it ended in.
+     */
+    long expectedNanos(Choice choice, int candidates) {
+        long measureNanos = choice.measures.stream().mapToLong(lastNanos::get).sum();
+        return Math.max(1, candidates * measureNanos + (choice.needsContext ? (candidates - 1) * openNanos : 0));
     }
 
     /** Returns what a prompt token cost in the last visit that measured prompts, in nanoseconds. */
@@ -116,61 +130,89 @@ final class SpeedProbe {
      * @throws AgentException when the context cannot be opened or fails
      */
     double visit(ComputeSettings settings, Set<Measure> measures) {
-        long begun = clock.nanoTime();
-        boolean readsPrompt = measures.contains(Measure.PREFILL);
-        int prompt = readsPrompt ? promptTokens : Math.min(promptTokens, LEAST_PROMPT);
-        double logarithms = 0;
-        try (TokenDecoder decoder = open(settings, prompt, sequences)) {
-            prefill(decoder, 1); // wakes the threads and touches the buffers
-            openNanos = clock.nanoTime() - begun;
-            long nanos = prefill(decoder, prompt);
-            if (readsPrompt) {
+        try {
+            computeWith(settings);
+            double logarithms = 0;
+            if (measures.contains(Measure.PREFILL)) {
+                long nanos = prefill(promptTokens);
                 lastNanos.put(Measure.PREFILL, nanos);
-                prefillNanosPerToken = Math.max(1, (double) nanos / prompt);
+                prefillNanosPerToken = Math.max(1, (double) nanos / promptTokens);
                 logarithms += Math.log(prefillNanosPerToken);
+            } else if (lengths[0] + TAIL > decoder.contextTokensPerSequence()) {
+                prefill(Math.min(promptTokens, LEAST_PROMPT));
             }
-            for (int sequence = 1; sequence < sequences; sequence++) {
-                decoder.copySequence(0, sequence);
-            }
-            int[] lengths = new int[sequences];
-            Arrays.fill(lengths, prompt);
             if (measures.contains(Measure.DECODE)) {
-                logarithms += Math.log(steps(decoder, lengths, 1, Measure.DECODE));
+                logarithms += Math.log(steps(1, Measure.DECODE));
             }
             if (measures.contains(Measure.DECODE_SIDE_BY_SIDE)) {
-                logarithms += Math.log(steps(decoder, lengths, sequences, Measure.DECODE_SIDE_BY_SIDE));
+                shareWithOthers();
+                logarithms += Math.log(steps(sequences, Measure.DECODE_SIDE_BY_SIDE));
             }
+            return Math.exp(logarithms / measures.size());
+        } catch (RuntimeException | Error e) {
+            close(); // a context that has failed is of no use
+            throw e;
         }
-        return Math.exp(logarithms / measures.size());
     }
 
-    private TokenDecoder open(ComputeSettings settings, int prompt, int count) {
+    /** Has the open context compute with {@code settings}, or opens one that does and reads a prompt, which touches its buffers. */
+    private void computeWith(ComputeSettings settings) {
+        boolean isOpen = decoder != null && opened.withThreads(settings.threads()).withPoll(settings.poll()).equals(settings);
+        if (isOpen && !opened.equals(settings)) {
+            decoder.replaceThreads(settings.threads(), settings.poll());
+            opened = settings;
+        } else if (!isOpen) {
+            long begun = clock.nanoTime();
+            close();
+            open(settings, promptTokens, sequences);
+            prefill(promptTokens);
+            openNanos = clock.nanoTime() - begun;
+        }
+    }
+
+    private void open(ComputeSettings settings, int prompt, int count) {
         int room = prompt + TAIL;
         ModelSpec small = spec.inStreams(room, count).withCompute(settings);
-        return runtime.openDecoder(spec.kvLayout() == KvLayout.UNIFIED ? small.unified((long) room * count) : small);
+        decoder = runtime.openCold(spec.kvLayout() == KvLayout.UNIFIED ? small.unified((long) room * count) : small);
+        opened = settings;
+        Arrays.fill(lengths, 0);
     }
 
-    /** Reads a prompt into sequence 0, which is emptied before, and returns how long it took. */
-    private long prefill(TokenDecoder decoder, int count) {
-        decoder.removeFrom(0, 0);
+    /** Reads a prompt into sequence 0, the others are empty afterwards; returns how long it took. */
+    private long prefill(int count) {
+        for (int sequence = 0; sequence < decoder.sequences(); sequence++) {
+            decoder.removeFrom(sequence, 0);
+            lengths[sequence] = 0;
+        }
         decoder.clearBatch();
         for (int i = 0; i < count; i++) {
             decoder.add(tokens[i], i, 0, i == count - 1);
         }
-        return decode(decoder);
+        lengths[0] = count;
+        return decode();
+    }
+
+    /** Has the sequences that are empty go on from where sequence 0 is. */
+    private void shareWithOthers() {
+        for (int sequence = 1; sequence < sequences; sequence++) {
+            if (lengths[sequence] == 0) {
+                decoder.copySequence(0, sequence);
+                lengths[sequence] = lengths[0];
+            }
+        }
     }
 
     /** Returns the median time of a step with a token of each of the first {@code count} sequences. */
-    private double steps(TokenDecoder decoder, int[] lengths, int count, Measure measure) {
+    private double steps(int count, Measure measure) {
         long[] nanos = new long[MOST_STEPS];
         int steps = 0;
         // The first step of its kind plans the graph anew. If it takes long, that is lost in it, and one step is all there is time for.
-        long all = step(decoder, lengths, count);
+        long all = step(count);
         if (all >= STEPS_NANOS) {
             nanos[steps++] = all;
         }
         for (long taken = all; taken < STEPS_NANOS && steps < MOST_STEPS || steps == 0; steps++) {
-            nanos[steps] = step(decoder, lengths, count);
+            nanos[steps] = step(count);
             taken += nanos[steps];
             all += nanos[steps];
         }
@@ -179,21 +221,30 @@ final class SpeedProbe {
         return Math.max(1, nanos[(steps - 1) / 2]);
     }
 
-    private long step(TokenDecoder decoder, int[] lengths, int count) {
+    private long step(int count) {
         decoder.clearBatch();
         for (int sequence = 0; sequence < count; sequence++) {
             int position = lengths[sequence]++;
             decoder.add(tokens[(position + 7 * sequence) % tokens.length], position, sequence, true);
         }
-        return decode(decoder);
+        return decode();
     }
 
-    private long decode(TokenDecoder decoder) {
+    private long decode() {
         long begun = clock.nanoTime();
         int code = decoder.decode();
         if (code != TokenDecoder.DECODED) {
             throw new AgentException(ErrorCode.DECODE_FATAL, "a trial's decode call answered " + code);
         }
         return clock.nanoTime() - begun;
+    }
+
+    /** Closes the context that is open, if one is; the next visit opens another one. */
+    @Override
+    public void close() {
+        if (decoder != null) {
+            decoder.close();
+            decoder = null;
+        }
     }
 }

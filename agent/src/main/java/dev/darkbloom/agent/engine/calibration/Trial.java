@@ -2,35 +2,35 @@ package dev.darkbloom.agent.engine.calibration;
 
 import dev.darkbloom.agent.llama.ComputeSettings;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 
-/** One candidate and what each visit to it cost; lower is better. */
+/** One candidate and what the visit to it cost in each round; lower is better. */
 final class Trial {
     final ComputeSettings settings;
     private final List<Double> costs = new ArrayList<>();
+    private long nanos;
 
     Trial(ComputeSettings settings) {
         this.settings = settings;
     }
 
-    void add(double cost) {
+    /** Takes the cost of a visit, and the nanoseconds that the visit took in all. */
+    void add(double cost, long visitNanos) {
         costs.add(cost);
-        Collections.sort(costs);
+        nanos = visitNanos;
     }
 
-    /** Returns the median cost, of an even number the lower one: what else runs here makes a visit slower, never faster. */
-    double typical() {
-        return costs.get(middle());
+    double lastCost() {
+        return costs.getLast();
     }
 
-    /** Returns how far the visits lie apart, as a share of the fastest; the slowest of four or more are passed over. */
-    double spread() {
-        int last = costs.size() < 4 ? costs.size() - 1 : middle() + 1;
-        return costs.get(last) / costs.getFirst() - 1;
+    /** Returns the nanoseconds that the last visit took. */
+    long nanos() {
+        return nanos;
     }
 
-    private int middle() {
-        return (costs.size() - 1) / 2;
+    /** Returns how much more this one costs than {@code other}, which was visited in the same rounds. */
+    Ratio over(Trial other) {
+        return Ratio.of(costs, other.costs);
     }
 }

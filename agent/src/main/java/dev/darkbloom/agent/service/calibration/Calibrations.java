@@ -29,12 +29,12 @@ import org.slf4j.LoggerFactory;
 /**
  * Decides for each load: settings that were found before, a measurement, or safe settings and the reason. Also knows the reason afterwards.
  *
- * <p>{@link Tuning}'s methods are called on {@code model-loader}; {@link #report} and {@link #demand} on any thread.
+ * <p>{@link Tuning}'s methods are called on {@code model-loader}; the others on any thread.
  */
 public final class Calibrations implements Tuning {
     private static final Logger log = LoggerFactory.getLogger(Calibrations.class);
     /** What a first load may take longer; a person waits for it. */
-    private static final Duration BUDGET = Duration.ofMillis(1500);
+    private static final Duration BUDGET = Duration.ofSeconds(2);
     private static final int MOST_SEQUENCES_MEASURED = 4;
 
     /** Where things stand with a model's settings. */
@@ -141,7 +141,9 @@ public final class Calibrations implements Tuning {
             }
             Optional<String> obstacle = isDemanded ? Optional.empty() : conditions.obstacle();
             if (obstacle.isPresent()) {
-                log.info("calibration waits id={} for={}", asked.id(), obstacle.get());
+                if (!isWaiting(asked.id())) {
+                    log.info("calibration waits id={} for={}", asked.id(), obstacle.get());
+                }
                 return stay(asked, Note.because(State.WAITING, obstacle.get()));
             }
         } catch (IOException e) {
@@ -181,8 +183,16 @@ public final class Calibrations implements Tuning {
                 store.put(found);
                 notes.put(asked.id(), Note.measured(found));
             }
-            case Outcome.Kept(Outcome.Reason _, String explanation) -> notes.put(asked.id(), Note.because(State.KEPT, explanation));
+            case Outcome.Kept(Outcome.Reason reason, String explanation) -> notes.put(asked.id(), reason == Outcome.Reason.CUT_OFF
+                    ? Note.because(State.WAITING, "a moment without requests (one came while it was measured)")
+                    : Note.because(State.KEPT, explanation));
         }
+    }
+
+    /** Returns whether a model computes with safe settings only because there was no moment yet to measure it. */
+    boolean isWaiting(String modelId) {
+        Note note = notes.get(modelId);
+        return note != null && note.state() == State.WAITING;
     }
 
     @Override

@@ -92,7 +92,7 @@ public record StatusReport(
      * @param reason what is waited for, or why nothing was found; empty when measured
      * @param measuredAt when; empty unless measured
      * @param speedup how many times as fast as the safe settings; 0 unless measured
-     * @param spread how far apart measurements of the same settings lay, as a share; 0 unless measured
+     * @param spread how far apart comparisons of the same settings lay, as a share; 0 unless measured
      */
     public record Compute(
             int threads,

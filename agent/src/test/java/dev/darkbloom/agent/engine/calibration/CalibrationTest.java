@@ -20,12 +20,14 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The search, on a model whose steps take what the test says. */
 class CalibrationTest {
@@ -146,6 +148,84 @@ class CalibrationTest {
     }
 
     @Test
+    void whatIsHalfAsFastAgainIsFoundOnAMachineThatIsNeverSteady() {
+        for (int seed = 0; seed < 20; seed++) {
+            Outcome.Chosen found = chosen(calibrate(unsteady(seed, 0.2,
+                    (settings, rows) -> rows * 100 * MICRO * (settings.flashAttention() == FlashAttention.OFF ? 2 : 3) / 2)));
+
+            assertThat(found.settings().flashAttention()).as("seed %d", seed).isEqualTo(FlashAttention.OFF);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {0.1, 0.2, 0.4})
+    void onSuchMachinesHardlyAnythingIsFoundWhereThereIsNothing(double share) {
+        int noise = 0;
+        int found = 0;
+        for (int seed = 0; seed < 40; seed++) {
+            switch (calibrate(unsteady(seed, share, (_, rows) -> rows * 100 * MICRO))) {
+                case Outcome.Kept(Outcome.Reason reason, String _) -> noise += reason == Outcome.Reason.NOISE ? 1 : 0;
+                case Outcome.Chosen chosen -> found += chosen.settings().flashAttention() == FlashAttention.OFF ? 1 : 0;
+            }
+        }
+
+        assertThat(noise).isGreaterThanOrEqualTo(share > 0.3 ? 10 : 0);
+        assertThat(found).isLessThanOrEqualTo(4);
+    }
+
+    /** On a machine whose speed changes every 60 ms, up to {@code share} faster or slower than usual. */
+    private StepCost unsteady(long seed, double share, StepCost cost) {
+        return (settings, rows) -> {
+            long period = clock.nanoTime() / (60 * MILLI);
+            double pace = 1 - share + 2 * share * new SplittableRandom(1_000_003 * seed + period).nextDouble();
+            return (long) (pace * cost.nanos(settings, rows));
+        };
+    }
+
+    @Test
+    void aCandidateThatTakesFarTooLongIsTriedOnce() {
+        var pieces = new int[1];
+
+        Outcome outcome = calibrate((settings, rows) -> {
+            pieces[0] += settings.threads() == 1 && rows > 4 ? 1 : 0;
+            return rows * (settings.threads() == 1 ? 400 : 60) * MICRO;
+        });
+
+        assertThat(chosen(outcome).settings().threads()).isEqualTo(4);
+        assertThat(pieces[0]).isEqualTo(1);
+    }
+
+    @Test
+    void threadsAndPollingAreChangedInOneContext() {
+        behaviour.cost(clock, (settings, rows) -> rows * 400 * MICRO / settings.threads());
+
+        Outcome outcome = calibrate(spec(SAFE, 2048, 8), EnumSet.of(Choice.THREADS, Choice.POLL), Duration.ofSeconds(2), _ -> true, () -> false);
+
+        assertThat(chosen(outcome).measured()).containsExactlyInAnyOrder(Choice.THREADS, Choice.POLL);
+        assertThat(behaviour.decodersOpened()).as("one to find a prompt's length, one for all visits").isEqualTo(2);
+    }
+
+    @Test
+    void noTimeIsLostToWarmingContexts() {
+        calibrate((settings, rows) -> rows * 400 * MICRO / settings.threads());
+
+        assertThat(behaviour.decodersOpened()).isGreaterThan(2);
+        assertThat(behaviour.decodersWarmed()).isZero();
+    }
+
+    @Test
+    void threadsAreCountedAwakeAndPutToSleepWhereThatCostsNothing() {
+        // Asleep, every thread more costs a wake-up; awake, two are best.
+        StepCost wakeups = (settings, rows) -> rows * 200 * MICRO / Math.min(2, settings.threads())
+                + (settings.poll() == 0 ? settings.threads() * 100 * MICRO : settings.threads() * 5 * MICRO);
+
+        Outcome.Chosen found = chosen(calibrate(wakeups));
+
+        assertThat(found.settings().poll()).isEqualTo(1);
+        assertThat(found.settings().threads()).isEqualTo(4);
+    }
+
+    @Test
     void oneDisturbanceIsSurvived() {
         var calls = new int[1];
 
@@ -188,7 +268,7 @@ class CalibrationTest {
         Outcome outcome = calibrate(spec(SAFE, 2048, 8), EnumSet.allOf(Choice.class), Duration.ofSeconds(2), _ -> true, () -> visits[0]++ == 5);
 
         assertThat(outcome).isEqualTo(new Outcome.Kept(Outcome.Reason.CUT_OFF, "it was cut off"));
-        assertThat(behaviour.decodersOpened()).isEqualTo(5);
+        assertThat(behaviour.decodersOpened()).as("one to find a prompt's length, one for the visits").isEqualTo(2);
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.darkbloom.agent.engine.calibration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.darkbloom.agent.engine.calibration.Verdict.Certainty;
 import dev.darkbloom.agent.llama.ComputeSettings;
 import dev.darkbloom.agent.llama.ComputeSettings.FlashAttention;
 import java.util.List;
@@ -18,14 +19,21 @@ class VerdictTest {
         Verdict verdict = Verdict.of(List.of(trial(EIGHT, 100, 101), trial(FOUR, 108, 109), trial(ONE, 300, 301)), 0.1);
 
         assertThat(verdict.pick()).isEqualTo(FOUR);
-        assertThat(verdict.speedup()).isCloseTo(100.0 / 108, within(1e-9));
+        assertThat(verdict.speedup()).isCloseTo(100.0 / 108, within(1e-3));
         assertThat(verdict.isNoise()).isFalse();
     }
 
     @Test
-    void aGainHasToBeLargerThanTheSpread() {
-        assertThat(Verdict.of(List.of(trial(EIGHT, 100, 101), trial(FOUR, 115, 116)), 0.1).pick()).isEqualTo(EIGHT);
-        assertThat(Verdict.of(List.of(trial(EIGHT, 100, 120), trial(FOUR, 115, 116)), 0.1).pick()).isEqualTo(FOUR);
+    void aGainHasToBeBeyondDoubt() {
+        ComputeSettings without = EIGHT.withFlashAttention(FlashAttention.OFF);
+
+        Verdict doubtful = Verdict.of(List.of(trial(EIGHT, 112, 108), trial(without, 100, 100)), 0.05);
+        Verdict clear = Verdict.of(List.of(trial(EIGHT, 112, 108, 112, 108), trial(without, 100, 100, 100, 100)), 0.05);
+
+        assertThat(doubtful.pick()).as("two rounds, 4 %% apart").isEqualTo(EIGHT);
+        assertThat(doubtful.certainty()).isEqualTo(Certainty.DOUBTFUL);
+        assertThat(clear.pick()).as("four rounds, 4 %% apart").isEqualTo(without);
+        assertThat(clear.certainty()).isEqualTo(Certainty.CLEAR);
     }
 
     @Test
@@ -46,11 +54,63 @@ class VerdictTest {
     }
 
     @Test
-    void visitsThatDifferTooMuchDecideNothing() {
-        Verdict verdict = Verdict.of(List.of(trial(EIGHT, 100, 140), trial(FOUR, 50, 51)), 0.1);
+    void roundsThatDifferTooMuchDecideNothing() {
+        Verdict verdict = Verdict.of(List.of(trial(EIGHT, 100, 140), trial(FOUR, 100, 100)), 0.1);
 
-        assertThat(verdict).isEqualTo(new Verdict(EIGHT, 1, verdict.spread(), true));
+        assertThat(verdict).isEqualTo(new Verdict(EIGHT, 1, verdict.spread(), Certainty.NOISE));
         assertThat(verdict.spread()).isCloseTo(0.4, within(1e-9));
+    }
+
+    @Test
+    void whatIsBetterInEveryRoundByMoreThanRoundsDifferIsTakenHoweverTheyDiffer() {
+        ComputeSettings without = EIGHT.withFlashAttention(FlashAttention.OFF);
+
+        Verdict verdict = Verdict.of(List.of(trial(EIGHT, 100, 150, 125), trial(without, 50, 50, 50)), 0.05);
+
+        assertThat(verdict.pick()).isEqualTo(without);
+        assertThat(verdict.speedup()).isCloseTo(2.5, within(1e-9));
+        assertThat(verdict.spread()).isCloseTo(0.5, within(1e-9));
+        assertThat(verdict.isNoise()).isFalse();
+    }
+
+    @Test
+    void wholeStandstillsAreNoGain() {
+        ComputeSettings polling = EIGHT.withPoll(50);
+
+        assertThat(Verdict.of(List.of(trial(EIGHT, 1500, 10_000, 4000), trial(polling, 10, 10, 10)), 0.1).certainty()).isEqualTo(Certainty.NOISE);
+    }
+
+    @Test
+    void aMachineThatIsSlowForAWhileIsSlowForBoth() {
+        ComputeSettings without = EIGHT.withFlashAttention(FlashAttention.OFF);
+
+        Verdict verdict = Verdict.of(List.of(trial(EIGHT, 100, 300, 150, 200), trial(without, 80, 240, 120, 160)), 0.05);
+
+        assertThat(verdict).isEqualTo(new Verdict(without, verdict.speedup(), verdict.spread(), Certainty.CLEAR));
+        assertThat(verdict.speedup()).isCloseTo(1.25, within(1e-9));
+        assertThat(verdict.spread()).isCloseTo(0, within(1e-9));
+    }
+
+    @Test
+    void aQuietOneThatOnlySometimesWinsIsNotTaken() {
+        Verdict verdict = Verdict.of(List.of(trial(EIGHT, 100, 100, 100), trial(ONE, 60, 140, 90)), 0.1);
+
+        assertThat(verdict.pick()).isEqualTo(EIGHT);
+        assertThat(verdict.isNoise()).isTrue();
+    }
+
+    @Test
+    void oneRoundOfFourMayBeDisturbed() {
+        double[] usual = {100, 101, 102, 103, 100, 101, 100, 101};
+        double[] disturbed = {150, 151, 500, 152, 90, 153, 151, 152};
+
+        assertThat(Verdict.of(List.of(trial(EIGHT, usual), trial(FOUR, disturbed)), 0.1)).satisfies(verdict -> {
+            assertThat(verdict.certainty()).isEqualTo(Certainty.CLEAR);
+            assertThat(verdict.pick()).isEqualTo(EIGHT);
+        });
+        disturbed[0] = 70;
+        disturbed[1] = 80;
+        assertThat(Verdict.of(List.of(trial(EIGHT, usual), trial(FOUR, disturbed)), 0.1).certainty()).isEqualTo(Certainty.NOISE);
     }
 
     @Test
@@ -62,7 +122,7 @@ class VerdictTest {
     private static Trial trial(ComputeSettings settings, double... costs) {
         var trial = new Trial(settings);
         for (double cost : costs) {
-            trial.add(cost);
+            trial.add(cost, 1);
         }
         return trial;
     }

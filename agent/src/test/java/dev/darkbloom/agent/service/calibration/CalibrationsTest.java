@@ -163,6 +163,23 @@ class CalibrationsTest {
     }
 
     @Test
+    void oneThatWasCutOffWaitsForAMomentWithoutRequests() {
+        Calibrations calibrations = calibrations();
+        calibrations.plan(spec());
+        assertThat(calibrations.isWaiting("m")).isFalse();
+
+        calibrations.ended(spec(), new Outcome.Kept(Outcome.Reason.CUT_OFF, "it was cut off"));
+        calibrations.uses(spec(), SAFE);
+
+        assertThat(calibrations.isWaiting("m")).isTrue();
+        assertThat(calibrations.report("m")).hasValueSatisfying(report -> {
+            assertThat(report.calibration()).isEqualTo("waiting");
+            assertThat(report.reason()).contains("a moment without requests (one came while it was measured)");
+        });
+        assertThat(calibrations.plan(spec())).isInstanceOf(Plan.Measure.class);
+    }
+
+    @Test
     void powerThatNobodyKnowsStopsNothing() {
         power = PowerState.UNKNOWN;
 
@@ -233,7 +250,13 @@ class CalibrationsTest {
     @Test
     void embeddingModelsAndOwnersWhoHaveDecidedAreLeftAlone() {
         var embedding = new ModelSpec("m", List.of(weights), 512, 4, spec().kvLayout(), 2048, 0, true, "", ComputeSettings.safe(8, 512, 512));
-        assertThat(calibrations().plan(embedding)).isEqualTo(new Plan.Use(embedding.compute()));
+        Calibrations calibrations = calibrations();
+        assertThat(calibrations.plan(embedding)).isEqualTo(new Plan.Use(embedding.compute()));
+        calibrations.uses(embedding, embedding.compute());
+        assertThat(calibrations.report("m")).hasValueSatisfying(report -> {
+            assertThat(report.calibration()).isEqualTo("off");
+            assertThat(report.reason()).contains("embedding models are not measured");
+        });
 
         set(ConfigKey.THREADS, "2");
         set(ConfigKey.FLASH_ATTENTION, "off");
