@@ -8,13 +8,7 @@
 namespace dbs {
 
 Constraint::Constraint(const llama_vocab * vocab, std::shared_ptr<SharedTrie> shared, GrammarRules rules)
-    : vocab_(vocab), shared_(std::move(shared)), matcher_(std::move(rules), trie_of(*shared_)) {
-    for (int32_t token = 0; token < llama_vocab_n_tokens(vocab); token++) {
-        if (llama_vocab_is_eog(vocab, token)) {
-            ends_.push_back(token);
-        }
-    }
-}
+    : vocab_(vocab), shared_(std::move(shared)), matcher_(std::move(rules), trie_of(*shared_)) {}
 
 std::unique_ptr<Constraint> Constraint::compile(const llama_vocab * vocab, const std::string & gbnf) {
     GrammarRules rules;
@@ -49,7 +43,7 @@ void Constraint::restrict(std::vector<uint64_t> & bits) {
         return;
     }
     std::vector<uint64_t> kept;
-    for (const int32_t end : ends_) {
+    for (const int32_t end : trie_of(*shared_).ends) {
         if (matcher_.may_end() && (bits[static_cast<size_t>(end) / 64] >> (end % 64) & 1) != 0) {
             kept.push_back(static_cast<uint64_t>(end));
         }

@@ -67,7 +67,6 @@ class Constraint {
     const llama_vocab *               vocab_;
     const std::shared_ptr<SharedTrie> shared_;
     GrammarMatcher                    matcher_;
-    std::vector<int32_t>              ends_; // tokens that end generation
     bool                              asleep_ = false;
     std::vector<llama_token>          wake_tokens_;
     std::vector<Pattern>              patterns_;

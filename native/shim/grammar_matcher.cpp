@@ -7,8 +7,10 @@ namespace dbs {
 
 namespace {
 
-// In units of a few nanoseconds. A mask over a vocabulary takes about one unit a node of its trie, so those are granted on top.
-constexpr size_t work_of_a_step = size_t{ 4 } << 20;
+// Work is counted in units of about ten nanoseconds. What is granted for each step, and what is granted at most at once; a walk over the
+// vocabulary's trie is granted on top, twice at once. Grammars of JSON schemas take a few hundred units besides the walk.
+constexpr size_t work_of_a_step = size_t{ 1 } << 17;
+constexpr size_t max_work       = size_t{ 1 } << 20;
 
 // Bytes of sets, rows and masks. Ordinary grammars stay far below the first; what is reachable from the present place counts for the second.
 constexpr size_t bytes_at_ease = size_t{ 8 } << 20;
@@ -19,6 +21,9 @@ constexpr size_t max_mask_bytes = size_t{ 1 } << 20;
 
 // Grammars of more classes of code points than this (those that spell out a script's characters) remember what they met instead of whole rows.
 constexpr size_t max_row = 1024;
+
+// Sets of more tops than this are indexed.
+constexpr uint32_t max_unindexed = 48;
 
 constexpr int32_t unknown = -1;
 
@@ -35,6 +40,11 @@ bool matches_token(const GrammarRules::Item & item, int32_t token) {
     return (item.kind == GrammarRules::Kind::token && same) || (item.kind == GrammarRules::Kind::other_token && !same);
 }
 
+template <typename Point>
+auto first_from(const std::vector<Point> & points, uint32_t code_point_class) {
+    return std::lower_bound(points.begin(), points.end(), code_point_class, [](const Point & point, uint32_t wanted) { return point.code_point_class < wanted; });
+}
+
 void sort_unique(std::vector<StackTable::Top> & tops) {
     std::sort(tops.begin(), tops.end());
     tops.erase(std::unique(tops.begin(), tops.end()), tops.end());
@@ -49,12 +59,13 @@ GrammarMatcher::GrammarMatcher(GrammarRules rules, const TokenTrie & trie)
     for (const uint32_t symbol : trie_.symbols) {
         class_of_symbol_.push_back(rules_.class_of(symbol));
     }
-    renew();
-    current_ = start();
+    work_left_ = max_work + 2 * trie_.nodes.size();
+    current_   = start();
 }
 
 void GrammarMatcher::renew() {
-    work_left_ = work_of_a_step + 4 * trie_.nodes.size();
+    const size_t walk = trie_.nodes.size();
+    work_left_        = std::min(work_left_ + work_of_a_step + walk, max_work + 2 * walk);
 }
 
 void GrammarMatcher::spend(size_t work) {
@@ -101,7 +112,7 @@ void GrammarMatcher::seed(StackTable::Top top) {
     spend(1);
     const uint64_t key  = (static_cast<uint64_t>(top.position) << 32) | static_cast<uint32_t>(top.below); // never 0: nothing lies on `nothing`
     const size_t   mask = seen_slots_.size() - 1;
-    size_t         slot = ((key * 0x9E3779B97F4A7C15ull) >> 20) & mask;
+    size_t         slot = ((key * 0x9E3779B97F4A7C15ull) >> 40) & mask;
     for (; seen_slots_[slot] != 0; slot = (slot + 1) & mask) {
         if (seen_slots_[slot] == key) {
             return;
@@ -123,38 +134,37 @@ void GrammarMatcher::seed(StackTable::Top top) {
     }
 }
 
-// From a place within a rule whose beginning lies behind, until something must be consumed.
+// A place within a rule whose beginning lies behind.
 void GrammarMatcher::expand(StackTable::Top top) {
-    for (uint32_t at = top.position;; at++) {
-        spend(1);
-        const GrammarRules::Item & item = rules_.items[at];
-        if (item.kind == GrammarRules::Kind::end) {
-            if (is_popped_[static_cast<size_t>(top.below)]) {
-                return;
-            }
-            is_popped_[static_cast<size_t>(top.below)] = true;
-            popped_.push_back(top.below);
-            const StackTable::View view = table_[top.below];
-            found_end_                  = found_end_ || view.holds_empty;
-            for (uint32_t i = 0; i < view.n_tops; i++) {
-                seed(view.tops[i]);
-            }
+    spend(1);
+    const GrammarRules::Item & item = rules_.items[top.position];
+    if (item.kind == GrammarRules::Kind::end) {
+        if (is_popped_[static_cast<size_t>(top.below)]) {
             return;
         }
-        if (item.kind != GrammarRules::Kind::rule) {
-            found_.push_back({ at, top.below });
-            return;
+        is_popped_[static_cast<size_t>(top.below)] = true;
+        popped_.push_back(top.below);
+        const StackTable::View view = table_[top.below];
+        found_end_                  = found_end_ || view.holds_empty;
+        for (uint32_t i = 0; i < view.n_tops; i++) {
+            seed(view.tops[i]);
         }
-        Called & called = call(item.value);
-        if (rules_.items[at + 1].kind == GrammarRules::Kind::end) {
-            add_below(called, top.below);
-        } else {
-            called.returns.push_back({ at + 1, top.below });
-        }
-        // A rule that may match nothing is passed over here, so its own empty alternates need not return.
-        if (!rules_.rules[item.value].nullable) {
-            return;
-        }
+        return;
+    }
+    if (item.kind != GrammarRules::Kind::rule) {
+        found_.push_back(top);
+        return;
+    }
+    const StackTable::Top then   = { top.position + 1, top.below };
+    Called &              called = call(item.value);
+    if (rules_.items[then.position].kind == GrammarRules::Kind::end) {
+        add_below(called, top.below);
+    } else {
+        called.returns.push_back(then);
+    }
+    // A rule that may match nothing is passed over here, so its own empty alternates need not return.
+    if (rules_.rules[item.value].nullable) {
+        seed(then);
     }
 }
 
@@ -197,6 +207,14 @@ void GrammarMatcher::enter_group(size_t slot) {
     called_[slot].returns = std::move(returns); // its room
 }
 
+void GrammarMatcher::clear_seeds() {
+    for (const uint32_t slot : seen_used_) {
+        seen_slots_[slot] = 0;
+    }
+    seen_used_.clear();
+    seeds_.clear();
+}
+
 int32_t GrammarMatcher::close() {
     is_popped_.resize(table_.size());
     for (size_t i = 0; i < seeds_.size(); i++) {
@@ -223,11 +241,7 @@ int32_t GrammarMatcher::close() {
         is_popped_[static_cast<size_t>(below)] = false;
     }
     popped_.clear();
-    for (const uint32_t slot : seen_used_) {
-        seen_slots_[slot] = 0;
-    }
-    seen_used_.clear();
-    seeds_.clear();
+    clear_seeds();
     found_.clear();
     found_end_ = false;
     return set;
@@ -241,48 +255,106 @@ int32_t GrammarMatcher::start() {
 
 // ---- steps
 
+const GrammarMatcher::Index * GrammarMatcher::index_of(int32_t set) {
+    const StackTable::View view = table_[set];
+    if (view.n_tops <= max_unindexed) {
+        return nullptr;
+    }
+    const auto found = indexes_.find(set);
+    if (found != indexes_.end()) {
+        return &found->second;
+    }
+    spend(2 * view.n_tops);
+    Index & index = indexes_[set];
+    for (uint32_t i = 0; i < view.n_tops; i++) {
+        const GrammarRules::Item & item = rules_.items[view.tops[i].position];
+        if (!is_code_point(item)) {
+            continue;
+        }
+        // Classes are cut where ranges begin and end, so a range within one class is that class.
+        if (!item.inverted && item.ranges_end == item.value + 1) {
+            const GrammarRules::Range & range            = rules_.ranges[item.value];
+            const uint32_t              code_point_class = rules_.class_of(range.low);
+            if (code_point_class == rules_.class_of(range.high)) {
+                index.points.push_back({ code_point_class, i });
+                continue;
+            }
+        }
+        index.others.push_back(i);
+    }
+    std::sort(index.points.begin(), index.points.end(), [](const Index::Point & a, const Index::Point & b) {
+        return a.code_point_class != b.code_point_class ? a.code_point_class < b.code_point_class : a.top < b.top;
+    });
+    index_bytes_ += index.points.size() * sizeof(Index::Point) + index.others.size() * sizeof(uint32_t);
+    return &index;
+}
+
 int32_t GrammarMatcher::next_uncached(int32_t set, uint32_t code_point_class) {
     const uint32_t         code_point = rules_.class_starts[code_point_class];
     const StackTable::View view       = table_[set];
-    for (uint32_t i = 0; i < view.n_tops; i++) {
+    const auto             try_top    = [&](uint32_t i) {
+        spend(1);
         const GrammarRules::Item & item = rules_.items[view.tops[i].position];
-        if (is_code_point(item)) {
-            spend(item.ranges_end - item.value);
-            if (rules_.matches(item, code_point)) {
-                seed({ view.tops[i].position + 1, view.tops[i].below });
-            }
+        if (is_code_point(item) && rules_.matches(item, code_point)) {
+            seed({ view.tops[i].position + 1, view.tops[i].below });
+        }
+    };
+    if (const Index * index = index_of(set)) {
+        for (auto point = first_from(index->points, code_point_class); point != index->points.end() && point->code_point_class == code_point_class; ++point) {
+            try_top(point->top);
+        }
+        std::for_each(index->others.begin(), index->others.end(), try_top);
+    } else {
+        for (uint32_t i = 0; i < view.n_tops; i++) {
+            try_top(i);
         }
     }
-    return seeds_.empty() ? StackTable::nothing : close();
+    if (seeds_.size() != 1 || rules_.items[seeds_[0].position].kind != GrammarRules::Kind::end) {
+        return seeds_.empty() ? StackTable::nothing : close();
+    }
+    // At the end of an alternate only what lies below counts: the same for each of a choice of a thousand words.
+    const int32_t below = seeds_[0].below;
+    const auto    known = returns_.find(below);
+    if (known != returns_.end()) {
+        clear_seeds();
+        return known->second;
+    }
+    return returns_[below] = close();
+}
+
+int32_t * GrammarMatcher::row_of(int32_t set) {
+    const size_t n_classes = rules_.class_starts.size();
+    if (n_classes > max_row) {
+        return nullptr;
+    }
+    if (rows_.size() <= static_cast<size_t>(set)) {
+        rows_.resize(table_.size());
+    }
+    std::vector<int32_t> & row = rows_[static_cast<size_t>(set)];
+    if (row.empty()) {
+        spend(n_classes / 2 + 1); // what rows take is held in check by it
+        row.assign(n_classes, unknown);
+        n_rows_++;
+    }
+    return row.data();
 }
 
 int32_t GrammarMatcher::next(int32_t set, uint32_t code_point_class) {
     if (set == StackTable::nothing) {
         return set;
     }
-    const size_t n_classes = rules_.class_starts.size();
-    if (n_classes > max_row) {
-        const uint64_t key   = (static_cast<uint64_t>(set) << 32) | code_point_class;
-        const auto     found = next_.find(key);
-        if (found != next_.end()) {
-            return found->second;
+    if (int32_t * row = row_of(set)) {
+        if (row[code_point_class] == unknown) {
+            row[code_point_class] = next_uncached(set, code_point_class);
         }
-        return next_[key] = next_uncached(set, code_point_class);
+        return row[code_point_class];
     }
-    if (rows_.size() <= static_cast<size_t>(set)) {
-        rows_.resize(table_.size());
+    const uint64_t key   = (static_cast<uint64_t>(set) << 32) | code_point_class;
+    const auto     found = next_.find(key);
+    if (found != next_.end()) {
+        return found->second;
     }
-    if (rows_[static_cast<size_t>(set)].empty()) {
-        spend(n_classes / 2 + 1); // what the row takes is held in check by it
-        rows_[static_cast<size_t>(set)].assign(n_classes, unknown);
-        n_rows_++;
-    }
-    int32_t known = rows_[static_cast<size_t>(set)][code_point_class];
-    if (known == unknown) {
-        known                                            = next_uncached(set, code_point_class);
-        rows_[static_cast<size_t>(set)][code_point_class] = known;
-    }
-    return known;
+    return next_[key] = next_uncached(set, code_point_class);
 }
 
 int32_t GrammarMatcher::next_by_token(int32_t set, int32_t token) {
@@ -335,7 +407,7 @@ void GrammarMatcher::accept(int32_t token, const std::string & piece) {
 }
 
 size_t GrammarMatcher::bytes() const {
-    return table_.bytes() + rows_.size() * sizeof(rows_[0]) + n_rows_ * rules_.class_starts.size() * sizeof(int32_t) + next_.size() * 32;
+    return table_.bytes() + rows_.size() * sizeof(rows_[0]) + n_rows_ * rules_.class_starts.size() * sizeof(int32_t) + (next_.size() + returns_.size()) * 32 + index_bytes_;
 }
 
 void GrammarMatcher::tidy() {
@@ -346,6 +418,9 @@ void GrammarMatcher::tidy() {
     rows_.clear();
     n_rows_ = 0;
     next_.clear();
+    returns_.clear();
+    indexes_.clear();
+    index_bytes_ = 0;
     masks_.clear();
     is_popped_.clear();
     if (table_.bytes() > max_bytes) {
@@ -366,14 +441,20 @@ bool GrammarMatcher::allows_partial(int32_t set, PartialUtf8 partial) {
     if (low == 0) {
         low = partial.n_remain == 2 ? 1 << 11 : partial.n_remain == 3 ? 1 << 16 : 0;
     }
-    const StackTable::View view = table_[set];
-    for (uint32_t i = 0; i < view.n_tops; i++) {
+    const StackTable::View view    = table_[set];
+    const auto             touches = [&](uint32_t i) {
+        spend(1);
         const GrammarRules::Item & item = rules_.items[view.tops[i].position];
-        if (is_code_point(item)) {
-            spend(item.ranges_end - item.value);
-            if (rules_.touches(item, low, high)) {
-                return true;
-            }
+        return is_code_point(item) && rules_.touches(item, low, high);
+    };
+    if (const Index * index = index_of(set)) {
+        const auto point = first_from(index->points, rules_.class_of(low));
+        return (point != index->points.end() && point->code_point_class <= rules_.class_of(high)) ||
+               std::any_of(index->others.begin(), index->others.end(), touches);
+    }
+    for (uint32_t i = 0; i < view.n_tops; i++) {
+        if (touches(i)) {
+            return true;
         }
     }
     return false;
@@ -422,17 +503,13 @@ const std::vector<uint64_t> & GrammarMatcher::allowed() {
 }
 
 void GrammarMatcher::walk(std::vector<uint64_t> & bits) {
-    std::vector<int32_t> sets(trie_.depth + 1);
-    const size_t         n_nodes = trie_.nodes.size() - 1;
-    for (size_t at = 0; at < n_nodes;) {
-        spend(1);
+    struct Level {
+        int32_t         set;
+        const int32_t * row; // of the set, or NULL; rows stay where they are while others are added
+    };
+    std::vector<Level> levels(trie_.depth + 1);
+    const auto         enter = [&](size_t at, int32_t set) {
         const TokenTrie::Node & node = trie_.nodes[at];
-        const int32_t           set  = at == 0 ? current_ : next(sets[node.depth - 1], class_of_symbol_[node.symbol]);
-        if (set == StackTable::nothing) {
-            at = node.end;
-            continue;
-        }
-        sets[node.depth]             = set;
         const TokenTrie::Node & then = trie_.nodes[at + 1];
         for (uint32_t i = node.first_token; i < then.first_token; i++) {
             set_bit(bits, trie_.tokens[i]);
@@ -442,6 +519,26 @@ void GrammarMatcher::walk(std::vector<uint64_t> & bits) {
                 set_bit(bits, trie_.partials[i].token);
             }
         }
+        if (node.end > at + 1) {
+            levels[node.depth] = { set, row_of(set) };
+        }
+    };
+    enter(0, current_);
+    const size_t n_nodes = trie_.nodes.size() - 1;
+    for (size_t at = 1; at < n_nodes;) {
+        spend(1);
+        const TokenTrie::Node & node             = trie_.nodes[at];
+        const Level &           above            = levels[node.depth - 1];
+        const uint32_t          code_point_class = class_of_symbol_[node.symbol];
+        int32_t                 set              = above.row != nullptr ? above.row[code_point_class] : unknown;
+        if (set == unknown) {
+            set = next(above.set, code_point_class);
+        }
+        if (set == StackTable::nothing) {
+            at = node.end;
+            continue;
+        }
+        enter(at, set);
         at++;
     }
 }

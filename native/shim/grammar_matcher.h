@@ -30,7 +30,7 @@ class GrammarMatcher {
     /** Begins at the grammar's root. `trie` lives at least as long. May throw. */
     GrammarMatcher(GrammarRules rules, const TokenTrie & trie);
 
-    /** Grants the work of one more step; what was left of the last is forfeited. */
+    /** Grants the work of one more step. What earlier steps left is kept up to a limit, so that a dear step now and then is no harm. */
     void renew();
 
     /** Whether the text may end here. */
@@ -53,15 +53,28 @@ class GrammarMatcher {
         std::vector<uint32_t>        rules;
     };
 
+    /** The tops of a large set by what they match, so that not all are looked at for every code point. */
+    struct Index {
+        struct Point {
+            uint32_t code_point_class;
+            uint32_t top;
+        };
+        std::vector<Point>    points; // tops that match one class and nothing else, rising
+        std::vector<uint32_t> others; // tops that match code points otherwise
+    };
+
     void    spend(size_t work);
     Called & call(uint32_t rule);
     void    add_below(Called & called, int32_t below);
     void    seed(StackTable::Top top);
+    void    clear_seeds();
     void    expand(StackTable::Top top);
     void    enter_group(size_t slot);
     int32_t close();
     int32_t start();
+    int32_t * row_of(int32_t set);
     int32_t next(int32_t set, uint32_t code_point_class);
+    const Index * index_of(int32_t set);
     int32_t next_uncached(int32_t set, uint32_t code_point_class);
     int32_t next_by_token(int32_t set, int32_t token);
     int32_t run(int32_t set, const std::vector<uint32_t> & code_points);
@@ -80,14 +93,17 @@ class GrammarMatcher {
     StackTable            table_;
     int32_t               current_ = StackTable::nothing;
     PartialUtf8           partial_;
-    size_t                work_left_;
+    size_t                work_left_ = 0;
     size_t                bytes_before_tidy_;
 
     // What was found out about sets; forgotten when the table is tidied.
     std::vector<std::vector<int32_t>>                  rows_; // by set: the next set by class, or empty; grows behind the table
     std::unordered_map<uint64_t, int32_t>              next_; // instead of rows, for grammars of very many classes
+    std::unordered_map<int32_t, int32_t>               returns_; // where a return to a set leads
+    std::unordered_map<int32_t, Index>                 indexes_;
     std::unordered_map<int32_t, std::vector<uint64_t>> masks_;
-    size_t                                             n_rows_ = 0;
+    size_t                                             n_rows_      = 0;
+    size_t                                             index_bytes_ = 0;
 
     // Of the closure being made. Empty in between, but for room.
     std::vector<StackTable::Top> seeds_;

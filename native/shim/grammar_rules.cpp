@@ -60,10 +60,28 @@ bool GrammarRules::compile(const llama_vocab * vocab, const std::string & gbnf) 
 
 void GrammarRules::lay_out(const llama_grammar_parser & parser) {
     class_starts.push_back(0);
-    const auto cut = [&](uint32_t low, uint32_t high) {
-        class_starts.push_back(low);
-        if (high != std::numeric_limits<uint32_t>::max()) {
-            class_starts.push_back(high + 1);
+    const auto add_range = [&](uint32_t low, uint32_t high) {
+        if (low <= high) { // the others hold nothing
+            ranges.push_back({ low, high });
+        }
+    };
+    // Sorted and without overlap, so that a binary search finds the one that matters.
+    const auto end_ranges = [&](uint32_t begin) {
+        std::sort(ranges.begin() + begin, ranges.end(), [](const Range & a, const Range & b) { return a.low < b.low; });
+        size_t kept = begin;
+        for (size_t at = begin; at < ranges.size(); at++) {
+            if (kept > begin && ranges[at].low <= ranges[kept - 1].high) {
+                ranges[kept - 1].high = std::max(ranges[kept - 1].high, ranges[at].high);
+            } else {
+                ranges[kept++] = ranges[at];
+            }
+        }
+        ranges.resize(kept);
+        for (size_t at = begin; at < kept; at++) {
+            class_starts.push_back(ranges[at].low);
+            if (ranges[at].high != std::numeric_limits<uint32_t>::max()) {
+                class_starts.push_back(ranges[at].high + 1);
+            }
         }
     };
     for (const llama_grammar_rule & rule : parser.rules) {
@@ -90,17 +108,17 @@ void GrammarRules::lay_out(const llama_grammar_parser & parser) {
             Item item = { Kind::code_point, element.type == LLAMA_GRETYPE_CHAR_NOT, static_cast<uint32_t>(ranges.size()), 0 };
             do {
                 if (rule[at + 1].type == LLAMA_GRETYPE_CHAR_RNG_UPPER) {
-                    ranges.push_back({ rule[at].value, rule[at + 1].value });
+                    add_range(rule[at].value, rule[at + 1].value);
                     at += 2;
                 } else if (rule[at].type == LLAMA_GRETYPE_CHAR_ANY) {
-                    ranges.push_back({ 0, std::numeric_limits<uint32_t>::max() });
+                    add_range(0, std::numeric_limits<uint32_t>::max());
                     at++;
                 } else {
-                    ranges.push_back({ rule[at].value, rule[at].value });
+                    add_range(rule[at].value, rule[at].value);
                     at++;
                 }
-                cut(ranges.back().low, ranges.back().high);
             } while (rule[at].type == LLAMA_GRETYPE_CHAR_ALT);
+            end_ranges(item.value);
             item.ranges_end = static_cast<uint32_t>(ranges.size());
             items.push_back(item);
         }
@@ -278,21 +296,13 @@ bool GrammarRules::order_groups() {
 }
 
 bool GrammarRules::matches(const Item & item, uint32_t code_point) const {
-    for (uint32_t at = item.value; at < item.ranges_end; at++) {
-        if (ranges[at].low <= code_point && code_point <= ranges[at].high) {
-            return !item.inverted;
-        }
-    }
-    return item.inverted;
+    return touches(item, code_point, code_point);
 }
 
 bool GrammarRules::touches(const Item & item, uint32_t low, uint32_t high) const {
-    for (uint32_t at = item.value; at < item.ranges_end; at++) {
-        if (ranges[at].low <= high && low <= ranges[at].high) {
-            return !item.inverted;
-        }
-    }
-    return item.inverted;
+    const Range * const end   = ranges.data() + item.ranges_end;
+    const Range * const found = std::lower_bound(ranges.data() + item.value, end, low, [](const Range & range, uint32_t value) { return range.high < value; });
+    return (found != end && found->low <= high) != item.inverted;
 }
 
 uint32_t GrammarRules::class_of(uint32_t code_point) const {

@@ -21,7 +21,7 @@ struct GrammarRules {
     enum class Kind : uint8_t {
         end,          // of an alternate
         rule,         // `value` is a rule
-        code_point,   // one code point that is, or with `inverted` is not, in ranges [value, ranges_end)
+        code_point,   // one code point that is, or with `inverted` is not, in ranges [value, ranges_end), which rise and do not overlap
         token,        // the token `value`
         other_token,  // any token but `value`
     };

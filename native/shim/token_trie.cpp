@@ -58,6 +58,7 @@ TokenTrie::TokenTrie(const llama_vocab * vocab) : n_tokens(llama_vocab_n_tokens(
     texts.resize((static_cast<size_t>(n_tokens) + 63) / 64);
     for (int32_t token = 0; token < n_tokens; token++) {
         if (llama_vocab_is_eog(vocab, token)) {
+            ends.push_back(token);
             continue;
         }
         std::string piece = piece_of(vocab, token);

@@ -51,6 +51,7 @@ struct TokenTrie {
     std::vector<uint32_t>     symbols;       // the code points that occur, rising
     std::vector<Continuation> continuations; // tokens that can go on with a code point that another has begun
     std::vector<uint64_t>     texts;         // bit per token: holds a whole code point when read from a clean start
+    std::vector<int32_t>      ends;          // tokens that end generation
     int32_t                   n_tokens = 0;
     uint32_t                  depth    = 0; // of the deepest node
 
