@@ -326,6 +326,30 @@ void dear_grammars_take_bounded_work(const Words & words) {
     }
 }
 
+/** So deep that what was found out about the way there is forgotten several times. */
+void deep_texts_find_their_way_back(const Words & words) {
+    const auto    constraint = dbs::Constraint::compile(words.vocab, "root ::= \"(\" root \")\" | \"[\" root \"]\" | \"a\"");
+    const int32_t open[]     = { dbs::tokens_of(words.vocab, "(").back(), dbs::tokens_of(words.vocab, "[").back() };
+    const int32_t close[]    = { dbs::tokens_of(words.vocab, ")").back(), dbs::tokens_of(words.vocab, "]").back() };
+    constexpr int depth      = 300000;
+    for (int i = 0; i < depth; i++) {
+        constraint->begin_step();
+        constraint->accept(open[i % 3 == 0]);
+    }
+    constraint->accept(dbs::tokens_of(words.vocab, "a").back());
+    bool right = true;
+    for (int i = depth - 1; i >= 0; i--) {
+        constraint->begin_step();
+        right = right && constraint->allows(close[i % 3 == 0]) && !constraint->allows(close[i % 3 != 0]);
+        constraint->accept(close[i % 3 == 0]);
+    }
+    CHECK(right);
+    const std::vector<uint64_t> allowed = words.ours_allows(*constraint);
+    for (int32_t token = 0; token < words.n_tokens; token++) {
+        CHECK(holds(allowed, token) == llama_vocab_is_eog(words.vocab, token));
+    }
+}
+
 /** A grammar that wants more than its share is refused at some step, and says so by throwing. */
 void work_has_an_end(const Words & words) {
     // Every step reads the text so far in more ways than the last.
@@ -392,6 +416,7 @@ void test_constraints(const Demo & demo, const std::string & reference) {
     }
     refused_grammars(words);
     dear_grammars_take_bounded_work(words);
+    deep_texts_find_their_way_back(words);
     work_has_an_end(words);
     CHECK(tally.ends > 100);
     CHECK(tally.steps > 1000);
