@@ -273,18 +273,6 @@ common_chat_params apply(dbs_templates & templates, const common_chat_templates_
     return found;
 }
 
-/** A word that triggers a lazy grammar is a regular expression there. */
-std::string escaped(const std::string & word) {
-    std::string pattern;
-    for (const char c : word) {
-        if (std::string(".^$|()*+?[]{}\\/-").find(c) != std::string::npos) {
-            pattern += '\\';
-        }
-        pattern += c;
-    }
-    return pattern;
-}
-
 /** A pattern that must match all that came so far. */
 std::string anchored(const std::string & pattern) {
     if (pattern.empty()) {
@@ -310,8 +298,8 @@ std::vector<int32_t> generation_prompt_tokens(const dbs_chat & chat, const llama
     return tokens;
 }
 
-llama_sampler * lazy_rules(const dbs_chat & chat, const llama_vocab * vocab) {
-    std::vector<std::string>  patterns;
+std::unique_ptr<dbs::Constraint> lazy_rules(const dbs_chat & chat, const llama_vocab * vocab) {
+    std::vector<dbs::Trigger> triggers;
     std::vector<llama_token>  tokens;
     for (const common_grammar_trigger & trigger : chat.params.grammar_triggers) {
         switch (trigger.type) {
@@ -324,23 +312,19 @@ llama_sampler * lazy_rules(const dbs_chat & chat, const llama_vocab * vocab) {
                 if (word.size() == 1 && std::binary_search(chat.preserved.begin(), chat.preserved.end(), word.front())) {
                     tokens.push_back(word.front());
                 } else {
-                    patterns.push_back(escaped(trigger.value));
+                    triggers.push_back({ true, trigger.value });
                 }
                 break;
             }
             case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN:
-                patterns.push_back(trigger.value);
+                triggers.push_back({ false, trigger.value });
                 break;
             case COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN_FULL:
-                patterns.push_back(anchored(trigger.value));
+                triggers.push_back({ false, anchored(trigger.value) });
                 break;
         }
     }
-    std::vector<const char *> texts;
-    for (const std::string & pattern : patterns) {
-        texts.push_back(pattern.c_str());
-    }
-    return llama_sampler_init_grammar_lazy_patterns(vocab, chat.grammar.c_str(), "root", texts.data(), texts.size(), tokens.data(), tokens.size());
+    return dbs::Constraint::compile_lazy(vocab, chat.grammar, std::move(tokens), triggers);
 }
 
 /** Follows the thought's tags, so that a lazy grammar sleeps inside it; NULL when the format has none. */
@@ -385,7 +369,7 @@ std::vector<std::string> openings_of_a_call(const dbs_templates & templates, con
 }
 
 /** A grammar of one of the words, after a line break or two, and anything behind it. */
-llama_sampler * opening_rules(const std::vector<std::string> & words, const llama_vocab * vocab) {
+std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & words, const llama_vocab * vocab) {
     std::string choice;
     for (const std::string & word : words) {
         choice += choice.empty() ? "\"" : " | \"";
@@ -398,7 +382,7 @@ llama_sampler * opening_rules(const std::vector<std::string> & words, const llam
         }
         choice += '"';
     }
-    return llama_sampler_init_grammar(vocab, ("root ::= [\\n]{0,2} (" + choice + ") .*").c_str(), "root");
+    return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} (" + choice + ") .*");
 }
 
 } // namespace
@@ -607,7 +591,7 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
         }
         auto grammar   = std::make_unique<dbs_grammar>();
         grammar->lazy  = chat->params.grammar_lazy;
-        grammar->rules = grammar->lazy ? lazy_rules(*chat, vocab) : llama_sampler_init_grammar(vocab, chat->grammar.c_str(), "root");
+        grammar->rules = grammar->lazy ? lazy_rules(*chat, vocab) : dbs::Constraint::compile(vocab, chat->grammar);
         if (grammar->rules == nullptr) {
             return DBS_BAD_GRAMMAR;
         }
@@ -621,9 +605,9 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
             // The format's grammar describes the whole turn, of which the template has already written the beginning.
             for (const int32_t token : generation_prompt_tokens(*chat, vocab)) {
                 if (llama_vocab_is_eog(vocab, token)) {
-                    return DBS_BAD_GRAMMAR; // llama.cpp aborts on one that comes too early
+                    return DBS_BAD_GRAMMAR; // it has no place within an answer
                 }
-                llama_sampler_accept(grammar->rules, token);
+                grammar->rules->accept(token);
             }
         }
         *out = grammar.release();

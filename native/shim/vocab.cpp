@@ -1,10 +1,12 @@
 // Text to tokens, and the table of every token's text.
 
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "guard.h"
+#include "token_trie.h"
 #include "vocab.h"
 
 namespace dbs {
@@ -31,29 +33,6 @@ int32_t tokenize(const llama_vocab * vocab, const char * text, size_t size, int3
     });
 }
 
-std::vector<int32_t> tokens_of(const llama_vocab * vocab, const std::string & text) {
-    std::vector<int32_t> tokens(text.size() + 8);
-    int32_t              count = llama_tokenize(vocab, text.data(), static_cast<int32_t>(text.size()), tokens.data(),
-                                                static_cast<int32_t>(tokens.size()), false, true);
-    if (count < 0) {
-        tokens.resize(static_cast<size_t>(-count));
-        count = llama_tokenize(vocab, text.data(), static_cast<int32_t>(text.size()), tokens.data(), static_cast<int32_t>(tokens.size()), false, true);
-    }
-    tokens.resize(static_cast<size_t>(count));
-    return tokens;
-}
-
-std::string piece_of(const llama_vocab * vocab, int32_t token) {
-    std::string piece(64, '\0');
-    int32_t     size = llama_token_to_piece(vocab, token, &piece[0], static_cast<int32_t>(piece.size()), 0, true);
-    if (size < 0) {
-        piece.resize(static_cast<size_t>(-size));
-        size = llama_token_to_piece(vocab, token, &piece[0], static_cast<int32_t>(piece.size()), 0, true);
-    }
-    piece.resize(static_cast<size_t>(size));
-    return piece;
-}
-
 } // namespace dbs
 
 struct dbs_pieces {
@@ -61,6 +40,8 @@ struct dbs_pieces {
     std::string           bytes;
     std::vector<uint8_t>  flags;
     int32_t               max_piece = 0;
+
+    std::shared_ptr<dbs::SharedTrie> trie; // kept for the grammars to come, though no grammar be left
 };
 
 int32_t dbs_tokenize(const struct llama_vocab * vocab, const char * text, size_t size, int32_t * tokens, int32_t max_tokens,
@@ -75,7 +56,8 @@ int32_t dbs_pieces_new(const struct llama_vocab * vocab, dbs_pieces ** out) {
     *out = nullptr;
     dbs_pieces * pieces = nullptr;
     const int32_t status = dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
-        pieces = new dbs_pieces();
+        pieces       = new dbs_pieces();
+        pieces->trie = dbs::shared_trie(vocab);
         const int32_t n_tokens = llama_vocab_n_tokens(vocab);
         pieces->offsets.reserve(static_cast<size_t>(n_tokens) + 1);
         pieces->flags.reserve(static_cast<size_t>(n_tokens));

@@ -49,6 +49,7 @@ int main(int argc, char ** argv) {
     test_vocabulary(demo);
     test_sampling(demo);
     test_grammars(demo);
+    test_constraints(demo, std::string(argv[3]) + "/../..");
     test_chat(demo);
     test_parser(demo);
     test_models(demo);

@@ -429,7 +429,7 @@ final class Scheduler implements Workload {
         slot.sampledRow = -1;
         int token = decoder.sample(slot.sampler(), row);
         if (token < 0) {
-            return new Outcome.Failed(new AgentException(ErrorCode.GENERATION_FAILED, "the grammar allows no token here"));
+            return new Outcome.Failed(new AgentException(ErrorCode.GENERATION_FAILED, "the grammar allows no token here, or takes too much work to tell"));
         }
         if (pieces.isEndOfGeneration(token)) {
             return STOP;
