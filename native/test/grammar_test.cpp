@@ -66,6 +66,7 @@ void bad_grammars_are_refused(const Demo & demo) {
     for (const std::string & gbnf : { std::string("root ::= \"a"), std::string("root ::= nothing"), std::string("rule ::= \"a\""),
                                       std::string("root ::= root \"a\""), std::string("root ::= \"a\"\0x", 13), std::string("!"),
                                       std::string("root ::= \"a\"{5,2}"), std::string("root ::= \"a\"{5000}"),
+                                      "root ::= \"" + std::string(100000, 'x') + "\"{0,1999}",
                                       "root ::= " + std::string(5000, '(') + "\"a\"" + std::string(5000, ')') }) {
         CHECK_STATUS(DBS_BAD_GRAMMAR, dbs_grammar_new(demo.vocab, gbnf.data(), gbnf.size(), &grammar));
         CHECK(grammar == nullptr);
