@@ -26,7 +26,7 @@ void answers_follow_their_grammar(const Demo & demo, llama_context * ctx) {
     CHECK(number.size() == 3 && std::isdigit(number[0]) && std::isdigit(number[2]));
     // The model would rather end or talk on; the grammar decides where the end is.
     CHECK(constrained(demo, ctx, "root ::= \"Paris\" | \"Rome\"", greedy()) == "Paris");
-    // Upstream's own matcher would not be done with the first token of this one for minutes.
+    // Upstream's own matcher was not done with one token of such a grammar after a minute.
     const std::string letters = constrained(demo, ctx, "root ::= \"P\" (\"a\"? \"r\"?){300}", greedy());
     CHECK(letters.find('P') == 0 && letters.find_first_not_of("ar", 1) == std::string::npos);
     dbs_sampling warm = greedy();
