@@ -1,6 +1,7 @@
 #include "grammar_matcher.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace dbs {
@@ -42,7 +43,8 @@ bool matches_token(const GrammarRules::Item & item, int32_t token) {
 
 template <typename Point>
 auto first_from(const std::vector<Point> & points, uint32_t code_point_class) {
-    return std::lower_bound(points.begin(), points.end(), code_point_class, [](const Point & point, uint32_t wanted) { return point.code_point_class < wanted; });
+    return std::lower_bound(points.begin(), points.end(), code_point_class,
+                            [](const Point & point, uint32_t wanted) { return point.code_point_class < wanted; });
 }
 
 void sort_unique(std::vector<StackTable::Top> & tops) {
@@ -379,7 +381,8 @@ int32_t GrammarMatcher::run(int32_t set, const std::vector<uint32_t> & code_poin
 int32_t GrammarMatcher::within_code_point(int32_t set) {
     const StackTable::View       view = table_[set];
     std::vector<StackTable::Top> kept;
-    std::copy_if(view.tops, view.tops + view.n_tops, std::back_inserter(kept), [&](const StackTable::Top & top) { return is_code_point(rules_.items[top.position]); });
+    std::copy_if(view.tops, view.tops + view.n_tops, std::back_inserter(kept),
+                 [&](const StackTable::Top & top) { return is_code_point(rules_.items[top.position]); });
     return table_.intern(kept, false);
 }
 
@@ -407,7 +410,9 @@ void GrammarMatcher::accept(int32_t token, const std::string & piece) {
 }
 
 size_t GrammarMatcher::bytes() const {
-    return table_.bytes() + rows_.size() * sizeof(rows_[0]) + n_rows_ * rules_.class_starts.size() * sizeof(int32_t) + (next_.size() + returns_.size()) * 32 + index_bytes_;
+    constexpr size_t bytes_of_a_node = 32; // of the standard library's maps, about
+    return table_.bytes() + rows_.size() * sizeof(rows_[0]) + n_rows_ * rules_.class_starts.size() * sizeof(int32_t) +
+           (next_.size() + returns_.size()) * bytes_of_a_node + index_bytes_;
 }
 
 void GrammarMatcher::tidy() {

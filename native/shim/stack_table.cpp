@@ -26,7 +26,8 @@ int32_t StackTable::intern(const std::vector<Top> & tops, bool holds_empty) {
     size_t       slot = hash & mask;
     for (; slots_[slot] >= 0; slot = (slot + 1) & mask) {
         const Set & set = sets_[static_cast<size_t>(slots_[slot])];
-        if (set.hash == hash && set.n_tops == tops.size() && set.holds_empty == holds_empty && std::equal(tops.begin(), tops.end(), tops_.begin() + static_cast<ptrdiff_t>(set.begin))) {
+        if (set.hash == hash && set.n_tops == tops.size() && set.holds_empty == holds_empty &&
+            std::equal(tops.begin(), tops.end(), tops_.begin() + static_cast<ptrdiff_t>(set.begin))) {
             return slots_[slot];
         }
     }

@@ -1,6 +1,7 @@
 #include "token_trie.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <mutex>
 

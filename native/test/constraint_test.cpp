@@ -110,7 +110,8 @@ void walk(const Words & words, llama_grammar & upstream, dbs::Constraint & ours,
             const bool they = theirs[static_cast<size_t>(token)];
             if (we != they && !(they && (cleared > 4 || (cleared++, upstream_throws_on(upstream, token))))) {
                 CHECK(we == they);
-                std::printf("    %s, step %d, token %d '%s': upstream %d, we %d\n", name.c_str(), step, token, dbs::piece_of(words.vocab, token).c_str(), they, we);
+                std::printf("    %s, step %d, token %d '%s': upstream %d, we %d\n", name.c_str(), step, token,
+                            dbs::piece_of(words.vocab, token).c_str(), they, we);
                 return;
             }
             if (we) {
@@ -200,7 +201,8 @@ const char * const odd_grammars[] = {
 /** A grammar of a few rules over few characters, so that rules meet and texts can be read in several ways. */
 std::string random_grammar(Random & random, int32_t n_tokens) {
     const int n_rules = 1 + static_cast<int>(below(random, 5));
-    const std::string terminals[] = { "\"a\"", "\"ab\"", "\"b\"", "\"\"", "\" \"", "\"\\u00e9\"", "\"\\u65e5a\"", "[a-c]", "[^a]", "[^a-y\\u0080-\\uffff]", "[b\\u00e0-\\u00ff]", ".", "\"the\"", "[a-z]" };
+    const std::string terminals[] = { "\"a\"", "\"ab\"", "\"b\"", "\"\"", "\" \"", "\"\\u00e9\"", "\"\\u65e5a\"", "[a-c]", "[^a]",
+                                      "[^a-y\\u0080-\\uffff]", "[b\\u00e0-\\u00ff]", ".", "\"the\"", "[a-z]" };
     std::string       gbnf;
     for (int rule = 0; rule < n_rules; rule++) {
         gbnf += rule == 0 ? "root ::= " : "r" + std::to_string(rule) + " ::= ";
@@ -296,7 +298,8 @@ void lazy_grammars_agree(const Words & words, Random & random, Tally & tally) {
 
 void refused_grammars(const Words & words) {
     const Unprinted unprinted;
-    for (const char * gbnf : { "root ::= root \"a\" | \"b\"", "root ::= x\nx ::= \"a\"? y\ny ::= x \"b\" | \"c\"", "root ::= \"a\"\nx ::= x", "root ::= y", "a ::= \"b\"", "root ::= \"a" }) {
+    for (const char * gbnf : { "root ::= root \"a\" | \"b\"", "root ::= x\nx ::= \"a\"? y\ny ::= x \"b\" | \"c\"", "root ::= \"a\"\nx ::= x",
+                               "root ::= y", "a ::= \"b\"", "root ::= \"a" }) {
         CHECK(dbs::Constraint::compile(words.vocab, gbnf) == nullptr);
         CHECK(upstream_of(words, gbnf) == nullptr);
     }
@@ -353,7 +356,8 @@ void deep_texts_find_their_way_back(const Words & words) {
 /** A grammar that wants more than its share is refused at some step, and says so by throwing. */
 void work_has_an_end(const Words & words) {
     // Every step reads the text so far in more ways than the last.
-    const auto constraint = dbs::Constraint::compile(words.vocab, "root ::= e\ne ::= \"a\" | e2 e2 | e2 e2 e2\ne2 ::= \"a\" e | \"a\" e \"a\" | \"a\" e e \"a\" e \"b\"");
+    const auto constraint = dbs::Constraint::compile(words.vocab,
+                                                     "root ::= e\ne ::= \"a\" | e2 e2 | e2 e2 e2\ne2 ::= \"a\" e | \"a\" e \"a\" | \"a\" e e \"a\" e \"b\"");
     const std::vector<int32_t> a      = dbs::tokens_of(words.vocab, "a");
     bool                       thrown = false;
     int                        steps  = 0;
@@ -382,7 +386,8 @@ void another_vocabulary_agrees(const std::string & path, Random & random, Tally 
         return;
     }
     const Words words(llama_model_get_vocab(model));
-    for (const char * gbnf : { "root ::= [^a-z]+ | \"\\u65e5\\u672c\" .*", "root ::= [\\u00e0-\\u00ff\\u4e00-\\u9fff]+", "root ::= [^\\u0080-\\U0010ffff]* \"\\U0001F600\"" }) {
+    for (const char * gbnf : { "root ::= [^a-z]+ | \"\\u65e5\\u672c\" .*", "root ::= [\\u00e0-\\u00ff\\u4e00-\\u9fff]+",
+                               "root ::= [^\\u0080-\\U0010ffff]* \"\\U0001F600\"" }) {
         compare(words, gbnf, random, 3, 10, tally, path + ": " + gbnf);
     }
     llama_model_free(model);
