@@ -12,7 +12,7 @@ import java.lang.foreign.ValueLayout;
  * pace while a long prompt is read, a short prompt does not wait for a long one before it, and prompts finish in turn instead of all late.
  * Logits are asked for only where a token will be sampled.
  *
- * <p>Rows go in by sequence, since a cache with a stream for each sequence computes only neighbours together
+ * <p>Single rows go in by sequence, since a cache with a stream for each sequence computes only neighbours together
  * ({@code llama_batch_allocr::split_equal} of llama.cpp): each gap is one more pass over all weights. A small gap gets a row that nobody reads.
  */
 @Confined("engine-<model>")
@@ -148,40 +148,79 @@ final class BatchPlanner {
     private void fillBatch() {
         decoder.clearBatch();
         fillerRows = 0;
-        int passes = 0;
-        int spare = decoder.batchTokens() - decodeRows - lastRows - prefillRows;
-        int last = -1; // the slot whose rows went in last
+        scattered = false;
         for (int i = 0; i < slots.length; i++) {
-            Slot slot = slots[i];
-            slot.filled = false;
-            if (slot.plannedTokens == 0) {
-                continue;
-            }
-            if (last < 0 || i > last + 1 && !fill(last + 1, i, spare - fillerRows)) {
-                passes++;
-            }
-            addRows(slot);
-            last = i;
+            slots[i].filled = false;
+            slots[i].joined = slots[i].plannedTokens > 0 && isSingle(slots[i]);
         }
-        scattered = passes > 1 || fillerRows > 0;
+        if (room.prefersNeighbours()) {
+            bridgeGaps();
+        }
+        addPrompts(true);
+        for (int i = 0; i < slots.length; i++) {
+            if (slots[i].joined) {
+                addRows(slots[i]);
+            } else if (slots[i].filled) {
+                decoder.add(FILLER_TOKEN, slots[i].heldTokens(), slots[i].sequence, false);
+            }
+        }
+        addPrompts(false);
     }
 
-    /** Gives slots {@code from} up to {@code to} a row each that is taken back after the step; false when they get none. */
-    private boolean fill(int from, int to, int spare) {
-        if (to - from > Math.min(room.fillableGap(decoder.memoryKind()), spare)) {
+    /** Returns whether a planned slot has one row in the batch, of which a token is sampled. */
+    private static boolean isSingle(Slot slot) {
+        return slot.phase() == Phase.DECODE || isAtLastToken(slot);
+    }
+
+    /** Has single rows lie side by side where little is between them. */
+    private void bridgeGaps() {
+        int last = -1; // the single row before
+        for (int i = 0; i < slots.length; i++) {
+            if (slots[i].joined && isSingle(slots[i])) {
+                if (last >= 0 && i > last + 1 && !bridge(last + 1, i)) {
+                    scattered = true;
+                }
+                last = i;
+            }
+        }
+        scattered |= fillerRows > 0;
+    }
+
+    /** Joins the slots {@code from} up to {@code to} to the single rows around them, prompts with what they have in the batch; false when they cannot be. */
+    private boolean bridge(int from, int to) {
+        int fillers = 0;
+        for (int i = from; i < to; i++) {
+            if (slots[i].plannedTokens == 0) {
+                fillers++;
+                if (slots[i].heldTokens() >= decoder.contextTokensPerSequence()) {
+                    return false;
+                }
+            }
+        }
+        int spare = decoder.batchTokens() - decodeRows - lastRows - prefillRows - fillerRows;
+        if (fillers > Math.min(room.fillableGap(decoder.memoryKind()), spare)) {
             return false;
         }
         for (int i = from; i < to; i++) {
-            if (slots[i].heldTokens() >= decoder.contextTokensPerSequence()) {
-                return false;
+            slots[i].filled = slots[i].plannedTokens == 0;
+            slots[i].joined = !slots[i].filled;
+        }
+        fillerRows += fillers;
+        return true;
+    }
+
+    /**
+     * Adds prompts that are computed apart from the single rows, {@code before} or behind them: where it is not the row that a pass over neighbours
+     * would take next. Joined, their first token would be computed with the single rows and the others later, one perhaps all alone.
+     */
+    private void addPrompts(boolean before) {
+        for (int i = 0; i < slots.length; i++) {
+            Slot slot = slots[i];
+            boolean followsRow = i > 0 && (slots[i - 1].joined || slots[i - 1].filled);
+            if (slot.plannedTokens > 0 && !slot.joined && followsRow == before) {
+                addRows(slot);
             }
         }
-        for (int i = from; i < to; i++) {
-            decoder.add(FILLER_TOKEN, slots[i].heldTokens(), slots[i].sequence, false);
-            slots[i].filled = true;
-            fillerRows++;
-        }
-        return true;
     }
 
     /** Takes rows that nobody reads out of memory; after every batch that has run, or has run in part. */
@@ -228,7 +267,7 @@ final class BatchPlanner {
         return prefillRows + lastRows;
     }
 
-    /** Returns whether the batch's slots do not lie side by side. */
+    /** Returns whether the batch's single rows do not lie side by side, or need others between them for it. */
     boolean isScattered() {
         return scattered;
     }

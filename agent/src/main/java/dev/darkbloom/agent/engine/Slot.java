@@ -57,6 +57,8 @@ final class Slot {
     int sampledRow = -1;
     /** Set by the planner: the batch has a row behind what is held that nobody reads. */
     boolean filled;
+    /** Set by the planner: this slot's rows are computed with those of its neighbours. */
+    boolean joined;
 
     /**
      * Makes an idle slot.

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Answers that lie apart come to lie side by side, or get rows between them; none of it changes an answer or loses what idle slots hold. */
 @Timeout(120)
@@ -44,9 +45,11 @@ class SlotPackerTest {
     }
 
     /** Makes steps until only the long answers are being written. */
-    private static void untilApart(Rig rig, long longOnes) {
-        for (int i = 0; rig.status().busySlots() != Long.bitCount(longOnes) && i < STEPS; i++) {
-            rig.oneStep();
+    private static void untilApart(Rig rig, List<Caller> callers, long longOnes) {
+        for (int i = 0; i < callers.size(); i++) {
+            while ((longOnes >> i & 1) == 0 && !callers.get(i).generation().isFinished()) {
+                rig.oneStep();
+            }
         }
     }
 
@@ -72,11 +75,12 @@ class SlotPackerTest {
             try (ModelLease lease = rig.acquire()) {
                 long apart = 0b0101_0101;
                 List<Caller> callers = fill(rig, lease, 8, apart);
-                untilApart(rig, apart);
+                untilApart(rig, callers, apart);
                 steps(rig, STEPS);
 
                 assertThat(Long.bitCount(rig.behaviour.lastBatch())).isEqualTo(4);
                 assertThat(isOneRun(rig.behaviour.lastBatch())).isTrue();
+                assertThat(rig.behaviour.lastPasses()).isEqualTo(1);
                 finish(rig, callers, apart);
             }
         }
@@ -87,10 +91,11 @@ class SlotPackerTest {
         try (var rig = Rig.of(Rig.spec(256, 6)); ModelLease lease = rig.acquire()) {
             long apart = 0b100101;
             List<Caller> callers = fill(rig, lease, 6, apart);
-            untilApart(rig, apart);
+            untilApart(rig, callers, apart);
             rig.oneStep();
 
             assertThat(rig.behaviour.lastBatch()).isEqualTo(0b111111);
+            assertThat(rig.behaviour.lastPasses()).isEqualTo(1);
             assertThat(rig.status().usedTokens()).isEqualTo(heldBy(callers) - unread(callers));
             finish(rig, callers, apart);
         }
@@ -110,7 +115,7 @@ class SlotPackerTest {
         try (var rig = Rig.of(Rig.spec(256, 8)); ModelLease lease = rig.acquire()) {
             long apart = 0b0101_0101;
             List<Caller> callers = fill(rig, lease, 8, apart);
-            untilApart(rig, apart);
+            untilApart(rig, callers, apart);
             steps(rig, STEPS);
             finish(rig, callers, apart);
 
@@ -134,7 +139,7 @@ class SlotPackerTest {
         try (var rig = Rig.of(streams.unified(streams.kvTokens())); ModelLease lease = rig.acquire()) {
             long apart = 0b1000_0001;
             List<Caller> callers = fill(rig, lease, 8, apart);
-            untilApart(rig, apart);
+            untilApart(rig, callers, apart);
             steps(rig, STEPS);
 
             assertThat(rig.behaviour.lastBatch()).isEqualTo(apart);
@@ -147,7 +152,7 @@ class SlotPackerTest {
         try (var rig = Rig.of(Rig.spec(256, 8)); ModelLease lease = rig.acquire()) {
             long apart = 0b1000_0001;
             List<Caller> callers = fill(rig, lease, 8, apart);
-            untilApart(rig, apart);
+            untilApart(rig, callers, apart);
             steps(rig, STEPS);
             assertThat(isOneRun(rig.behaviour.lastBatch())).isTrue();
             callers.get(0).generation().cancel();
@@ -158,6 +163,26 @@ class SlotPackerTest {
 
             assertThat(rig.status().busySlots()).isZero();
             callers.forEach(Caller::close);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3, 4})
+    void aPromptBesideAnswersTakesOnePassAndTheyAnother(int slot) throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 5)); ModelLease lease = rig.acquire()) {
+            long answers = 0b11111 ^ 1L << slot;
+            List<Caller> callers = fill(rig, lease, 5, answers);
+            untilApart(rig, callers, answers);
+            int[] prompt = Rig.prompt(7, 100);
+            Caller reading = Caller.of(prompt).max(4).ring(8).submit(lease);
+            rig.oneStep(); // the step that was planned before it came
+            rig.oneStep();
+
+            assertThat(rig.behaviour.lastBatch()).isEqualTo(0b11111);
+            assertThat(rig.behaviour.lastPasses()).isEqualTo(2);
+            finish(rig, callers, answers);
+            assertThat(reading.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, prompt, 4));
+            reading.close();
         }
     }
 }

@@ -49,6 +49,7 @@ public final class FakeBehaviour {
     final AtomicInteger mostSequencesInBatch = new AtomicInteger();
     final AtomicLong logitRows = new AtomicLong();
     final AtomicLong lastBatch = new AtomicLong();
+    final AtomicInteger lastPasses = new AtomicInteger();
 
     /** Sets how the model remembers. */
     public FakeBehaviour memoryKind(MemoryKind kind) {
@@ -132,6 +133,11 @@ public final class FakeBehaviour {
     /** Returns which sequences were in the batch that ran last, a bit for each of the first 64. */
     public long lastBatch() {
         return lastBatch.get();
+    }
+
+    /** Returns how many passes over the weights the batch that ran last took, where each sequence has its own stream. */
+    public int lastPasses() {
+        return lastPasses.get();
     }
 
     /** Stops the model before its next decode, until {@link #step} or {@link #release}. */

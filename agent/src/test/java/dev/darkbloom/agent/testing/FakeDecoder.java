@@ -42,6 +42,8 @@ public final class FakeDecoder implements TokenDecoder {
     private final int[] rowPosition;
     private final int[] rowSequence;
     private final boolean[] rowLogits;
+    private final boolean[] rowUsed;
+    private final int[] passCounts;
     private int rows;
     private boolean decoded;
     private boolean lost;
@@ -63,6 +65,8 @@ public final class FakeDecoder implements TokenDecoder {
         rowPosition = new int[spec.compute().batchTokens()];
         rowSequence = new int[spec.compute().batchTokens()];
         rowLogits = new boolean[spec.compute().batchTokens()];
+        rowUsed = new boolean[spec.compute().batchTokens()];
+        passCounts = new int[spec.slots()];
         behaviour.openDecoders.incrementAndGet();
         behaviour.decodersOpened.incrementAndGet();
     }
@@ -140,7 +144,6 @@ public final class FakeDecoder implements TokenDecoder {
         behaviour.check(sequence >= 0 && sequence < spec.slots(), "a sequence is out of range");
         behaviour.check(position == length[sequence] + pending[sequence], "positions of a sequence have a gap or an overlap");
         behaviour.check(position < spec.contextTokensPerSequence(), "a sequence is longer than the context");
-        behaviour.check(rows == 0 || sequence >= rowSequence[rows - 1], "rows are not in the order of sequences, which takes more passes");
         rowToken[rows] = token;
         rowPosition[rows] = position;
         rowSequence[rows] = sequence;
@@ -219,12 +222,53 @@ public final class FakeDecoder implements TokenDecoder {
             }
         }
         behaviour.lastBatch.set(mask);
+        behaviour.lastPasses.set(passes(run));
         if (run > behaviour.largestBatch.get()) {
             behaviour.largestBatch.set(run);
         }
         if (sequences > behaviour.mostSequencesInBatch.get()) {
             behaviour.mostSequencesInBatch.set(sequences);
         }
+    }
+
+    /**
+     * Splits a batch as {@code llama_batch_allocr::split_equal} does where only sequences with numbers that follow each other go together, with as
+     * many tokens of each.
+     */
+    private int passes(int run) {
+        Arrays.fill(rowUsed, false);
+        int passes = 0;
+        for (int left = run; left > 0; passes++) {
+            Arrays.fill(passCounts, 0);
+            int first = -1;
+            int last = -1;
+            for (int row = 0; row < run; row++) {
+                if (!rowUsed[row] && (first < 0 || rowSequence[row] == last + 1)) {
+                    first = first < 0 ? rowSequence[row] : first;
+                    last = rowSequence[row];
+                }
+            }
+            for (int row = 0; row < run; row++) {
+                if (!rowUsed[row] && rowSequence[row] >= first && rowSequence[row] <= last) {
+                    passCounts[rowSequence[row]]++;
+                }
+            }
+            int each = run;
+            for (int sequence = first; sequence <= last; sequence++) {
+                each = Math.min(each, passCounts[sequence]);
+            }
+            for (int sequence = first; sequence <= last; sequence++) {
+                int taken = 0;
+                for (int row = 0; row < run && taken < each; row++) {
+                    if (!rowUsed[row] && rowSequence[row] == sequence) {
+                        rowUsed[row] = true;
+                        taken++;
+                        left--;
+                    }
+                }
+            }
+        }
+        return passes;
     }
 
     @Override
