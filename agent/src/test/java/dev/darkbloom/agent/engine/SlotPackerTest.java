@@ -44,10 +44,12 @@ class SlotPackerTest {
         }
     }
 
-    /** Makes steps until only the long answers are being written. */
+    /** Makes steps until the long answers are being written, all of them, and nothing else. */
     private static void untilApart(Rig rig, List<Caller> callers, long longOnes) {
         for (int i = 0; i < callers.size(); i++) {
-            while ((longOnes >> i & 1) == 0 && !callers.get(i).generation().isFinished()) {
+            Generation generation = callers.get(i).generation();
+            boolean isLong = (longOnes >> i & 1) != 0;
+            while (isLong ? generation.progress().generatedTokens() == 0 : !generation.isFinished()) {
                 rig.oneStep();
             }
         }
