@@ -14,7 +14,7 @@ import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 @Confined("engine-<model>")
 final class KvRoom {
     /** Bytes that a copy moves in a nanosecond, at least: any memory that a model is run from does this. */
-    private static final double COPY_BYTES_PER_NANO = 2;
+    private static final double COPY_BYTES_PER_NANO = 4;
     /** A request is let in when this many tokens of its answer, or all of them, would find room behind its prompt. */
     private static final int ANSWER_ROOM = 256;
 

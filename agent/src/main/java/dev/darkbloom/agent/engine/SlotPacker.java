@@ -8,7 +8,7 @@ import dev.darkbloom.agent.engine.Slot.Phase;
  * neighbours together: eight answers in every other slot take twice as long as eight in a row (see {@link BatchPlanner}).
  *
  * <p>It waits until slots have lain apart for some steps, since gaps that open and close as answers come and go are not worth it, and then
- * moves one answer a step, where copying is quick beside the steps that it makes shorter. What an idle slot in the way holds goes to the idle
+ * moves one answer or one idle slot's tokens a step, where copying is quick beside the steps that it makes shorter. What an idle slot in the way holds goes to the idle
  * slot that was used longest ago.
  */
 @Confined("engine-<model>")
@@ -51,18 +51,21 @@ final class SlotPacker {
         if (moved == null) {
             return;
         }
-        Slot refuge = hole.heldTokens() == 0 ? null : refuge(hole);
-        if (!isQuick(room.copyNanos() * (refuge == null ? 1 : 2))) {
+        if (!isQuick(room.copyNanos())) {
             return;
         }
-        if (refuge != null) {
-            cache.moveHeld(hole, refuge);
+        Slot refuge = hole.heldTokens() == 0 ? null : refuge(hole);
+        if (refuge == null) {
+            cache.moveRunning(moved, hole);
+        } else {
+            cache.moveHeld(hole, refuge); // and the answer after the next step: one copy at a time
         }
-        cache.moveRunning(moved, hole);
     }
 
+    /** Returns whether a copy fits into a step beside its rows, and into what the shorter steps to come will give back. */
     private boolean isQuick(long copyNanos) {
-        return copyNanos <= Math.min(stepTargetNanos / 2, MOST_STEPS * pace.decodeStepNanos());
+        double step = pace.decodeStepNanos();
+        return copyNanos <= Math.min(stepTargetNanos - step, MOST_STEPS * step);
     }
 
     /** Finds where as many slots lie side by side as are busy, with the most busy ones among them already. */
