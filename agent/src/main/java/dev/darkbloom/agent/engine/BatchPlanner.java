@@ -19,6 +19,8 @@ import java.lang.foreign.ValueLayout;
 final class BatchPlanner {
     /** The token of rows that nobody reads: every vocabulary has it. */
     private static final int FILLER_TOKEN = 0;
+    /** So many single rows pay for one that nobody reads; beside fewer, a second pass is cheaper. */
+    private static final int ROWS_PER_FILLER = 4;
 
     private final Slot[] slots;
     private TokenDecoder decoder;
@@ -151,7 +153,7 @@ final class BatchPlanner {
         scattered = false;
         for (int i = 0; i < slots.length; i++) {
             slots[i].filled = false;
-            slots[i].joined = slots[i].plannedTokens > 0 && isSingle(slots[i]);
+            slots[i].joined = isSingle(slots[i]);
         }
         if (room.prefersNeighbours()) {
             bridgeGaps();
@@ -167,9 +169,9 @@ final class BatchPlanner {
         addPrompts(false);
     }
 
-    /** Returns whether a planned slot has one row in the batch, of which a token is sampled. */
+    /** Returns whether a planned slot has one row in the batch. */
     private static boolean isSingle(Slot slot) {
-        return slot.phase() == Phase.DECODE || isAtLastToken(slot);
+        return slot.plannedTokens == 1;
     }
 
     /** Has single rows lie side by side where little is between them. */
@@ -197,7 +199,8 @@ final class BatchPlanner {
                 }
             }
         }
-        int spare = decoder.batchTokens() - decodeRows - lastRows - prefillRows - fillerRows;
+        int singles = decodeRows + lastRows;
+        int spare = Math.min(decoder.batchTokens() - singles - prefillRows, singles / ROWS_PER_FILLER) - fillerRows;
         if (fillers > Math.min(room.fillableGap(decoder.memoryKind()), spare)) {
             return false;
         }

@@ -186,7 +186,7 @@ final class Scheduler implements Workload {
             commit();
             handOut(decoded);
             pace.observe(planner.prefillRows(), planner.singleRows(), clock.nanoTime() - start);
-            packer.observe(planner.isScattered());
+            packer.observe(planner.isScattered() && planner.prefillRows() == 0);
             counters.prefillMilliRate.set((long) (pace.prefillTokensPerSecond() * 1000));
             counters.decodeMilliRate.set((long) (pace.decodeTokensPerSecond() * 1000));
         }

@@ -22,8 +22,8 @@ final class StepPace {
     private static final int FIRST_CHUNK = 32;
     /** Fewer prompt tokens in a step than this are not worth the step, even if it comes too late. */
     private static final int SMALLEST_CHUNK = 8;
-    /** Beside running streams, which have made the step anyway, two are. */
-    private static final int SMALLEST_CHUNK_BESIDE = 2;
+    /** Beside running streams, which have made the step anyway, half of that is; fewer take nearly as long, and the prompts many times. */
+    private static final int SMALLEST_CHUNK_BESIDE = 4;
 
     private final long targetNanos;
     private final int ubatchTokens;

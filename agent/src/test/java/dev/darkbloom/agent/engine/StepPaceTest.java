@@ -101,7 +101,7 @@ class StepPaceTest {
         for (int i = 0; i < 50; i++) {
             int chunk = pace.chunk(4096, true);
 
-            assertThat(chunk).isEqualTo(2);
+            assertThat(chunk).isEqualTo(4);
             pace.observe(chunk, 4, 38_000_000 + chunk * 12_000_000L);
         }
     }
