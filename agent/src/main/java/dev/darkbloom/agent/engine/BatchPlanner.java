@@ -91,6 +91,12 @@ final class BatchPlanner {
         return rows;
     }
 
+    /** Returns the tokens that are to be read of the prompt that has the least left, without those with one token left; 0 when none is read. */
+    int shortestPromptTokens() {
+        Slot shortest = shortestPrompt();
+        return shortest == null ? 0 : shortest.remainingPrompt();
+    }
+
     /** Adds up to {@code budget} prompt tokens and puts all rows into the batch. */
     void planPrefill(int budget) {
         int left = Math.min(budget, decoder.batchTokens() - decodeRows - lastRows);
@@ -178,7 +184,7 @@ final class BatchPlanner {
     private void bridgeGaps() {
         int last = -1; // the single row before
         for (int i = 0; i < slots.length; i++) {
-            if (slots[i].joined && isSingle(slots[i])) {
+            if (isSingle(slots[i])) {
                 if (last >= 0 && i > last + 1 && !bridge(last + 1, i)) {
                     scattered = true;
                 }

@@ -11,7 +11,6 @@ import dev.darkbloom.agent.llama.TokenDecoder;
 import dev.darkbloom.agent.llama.Tokenizer.PieceTable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import org.slf4j.Logger;
@@ -27,18 +26,11 @@ final class Scheduler implements Workload {
     private static final Outcome STOP = new Outcome.Finished(FinishReason.STOP);
     private static final Outcome LENGTH = new Outcome.Finished(FinishReason.LENGTH);
 
-    /**
-     * Readers are told of tokens once in so long, unless it is the first one or the last. Nobody sees the difference, and where a step takes a
-     * fraction of it, waking the reader after each would take the cores from the next.
-     */
-    private static final long UNSEEN_NANOS = 1_000_000;
-
     private final String modelId;
     private final PieceTable pieces;
     private final NanoClock clock;
     private final ModelCounters counters;
     private final Finisher finisher;
-    private final Bell bell;
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment held;
     private final Slot[] slots;
@@ -48,6 +40,7 @@ final class Scheduler implements Workload {
     private final BatchPlanner planner;
     private final SlotPacker packer;
     private final StepPace pace;
+    private final Announcer announcer;
     private ThreadPace threadPace;
     private final ArrayDeque<EngineGeneration> waiting = new ArrayDeque<>();
     private final ThreadOwner owner = new ThreadOwner();
@@ -56,9 +49,6 @@ final class Scheduler implements Workload {
     private KvRoom room;
     private long nextDeadlineNanos = Long.MAX_VALUE;
     private int busySlots;
-    private long toldNanos;
-    /** Whether a reader has a token that it was not told about. */
-    private boolean untold;
     /** Counts placings and endings, which are the times of slots. */
     private long ticks;
 
@@ -77,7 +67,6 @@ final class Scheduler implements Workload {
         this.clock = clock;
         this.counters = counters;
         this.finisher = finisher;
-        this.bell = bell;
         long slotBytes = (long) decoder.contextTokensPerSequence() * Integer.BYTES;
         held = arena.allocate(slotBytes * decoder.sequences(), Integer.BYTES);
         slots = new Slot[decoder.sequences()];
@@ -85,6 +74,7 @@ final class Scheduler implements Workload {
             slots[i] = new Slot(i, held.asSlice(i * slotBytes, slotBytes));
         }
         this.pace = pace;
+        announcer = new Announcer(slots, bell, pace);
         threadPace = new ThreadPace(decoder.threads(), slots.length);
         room = new KvRoom(slots, spec.kvLayout(), spec.kvTokens(), contextBytes);
         planner = new BatchPlanner(slots, decoder, room);
@@ -170,9 +160,9 @@ final class Scheduler implements Workload {
         }
         long start = clock.nanoTime();
         planner.planDecode();
-        planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.singleRows() > 0));
-        if (untold && (decoder.batchSize() == 0 || planner.prefillRows() > 0)) {
-            tell(start);
+        planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.singleRows() > 0, planner.shortestPromptTokens()));
+        if (announcer.hasUntold() && (decoder.batchSize() == 0 || planner.prefillRows() > 0)) {
+            announcer.tell(start);
         }
         if (decoder.batchSize() == 0) {
             return false;
@@ -373,40 +363,7 @@ final class Scheduler implements Workload {
                 slots[i].generation().show();
             }
         }
-        if (isSoonerThanSeen(nowNanos)) {
-            untold = true;
-        } else {
-            tell(nowNanos);
-        }
-    }
-
-    /** Returns whether the next step, too, will have ended before a reader could tell the difference; never while a reader is behind. */
-    private boolean isSoonerThanSeen(long nowNanos) {
-        double step = pace.decodeStepNanos();
-        if (step == 0 || nowNanos - toldNanos + step > UNSEEN_NANOS || planner.promptTokens() > 0) {
-            return false;
-        }
-        for (int i = 0; i < slots.length; i++) {
-            if (!slots[i].isIdle() && !slots[i].hasRingRoom()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private void tell(long nowNanos) {
-        untold = false;
-        toldNanos = nowNanos;
-        VarHandle.fullFence(); // rings and counts are written before anyone is looked up who waits for them
-        for (int i = 0; i < slots.length; i++) {
-            if (!slots[i].isIdle()) {
-                EngineGeneration generation = slots[i].generation();
-                if (generation.takeFresh()) {
-                    generation.tellListener();
-                }
-                bell.note(generation);
-            }
-        }
+        announcer.stepped(nowNanos, planner.promptTokens());
     }
 
     private void sample(Slot slot, long nowNanos) {

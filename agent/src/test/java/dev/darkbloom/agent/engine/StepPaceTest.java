@@ -6,12 +6,14 @@ import org.junit.jupiter.api.Test;
 
 class StepPaceTest {
     private static final long TARGET = 100_000_000;
+    /** Tokens of a long prompt. */
+    private static final int LONG = 8000;
 
     /** Runs steps of a machine that takes so long per prompt token, and returns the last chunk. */
     private static int settle(StepPace pace, int most, long nanosPerToken) {
         int chunk = 0;
         for (int i = 0; i < 30; i++) {
-            chunk = pace.chunk(most, false);
+            chunk = pace.chunk(most, false, LONG);
             pace.observe(chunk, 0, chunk * nanosPerToken);
         }
         return chunk;
@@ -19,15 +21,15 @@ class StepPaceTest {
 
     @Test
     void firstChunkIsSmallSinceNothingIsKnown() {
-        assertThat(new StepPace(TARGET, 512).chunk(2048, false)).isEqualTo(32);
+        assertThat(new StepPace(TARGET, 512).chunk(2048, false, LONG)).isEqualTo(32);
     }
 
     @Test
     void firstChunkIsWhatFitsWhereCalibrationKnowsTheSpeed() {
-        assertThat(new StepPace(TARGET, 512, 500_000, 0).chunk(2048, false)).isEqualTo(200);
-        assertThat(new StepPace(TARGET, 512, 80_000, 0).chunk(2048, false)).isEqualTo(1024);
-        assertThat(new StepPace(TARGET, 512, 80_000, 0).chunk(100, false)).isEqualTo(100);
-        assertThat(new StepPace(TARGET, 512, 1_000_000_000, 0).chunk(2048, false)).isEqualTo(8);
+        assertThat(new StepPace(TARGET, 512, 500_000, 0).chunk(2048, false, LONG)).isEqualTo(200);
+        assertThat(new StepPace(TARGET, 512, 80_000, 0).chunk(2048, false, LONG)).isEqualTo(1024);
+        assertThat(new StepPace(TARGET, 512, 80_000, 0).chunk(100, false, LONG)).isEqualTo(100);
+        assertThat(new StepPace(TARGET, 512, 1_000_000_000, 0).chunk(2048, false, LONG)).isEqualTo(8);
     }
 
     @Test
@@ -40,7 +42,7 @@ class StepPaceTest {
         var pace = new StepPace(TARGET, 512, 1, 96);
 
         assertThat(settle(pace, 2048, 1_000_000_000)).isEqualTo(96);
-        assertThat(pace.chunk(50, true)).isEqualTo(50);
+        assertThat(pace.chunk(50, true, LONG)).isEqualTo(50);
     }
 
     @Test
@@ -71,8 +73,8 @@ class StepPaceTest {
             pace.observe(0, 4, 60_000_000);
         }
 
-        assertThat(pace.chunk(4096, true)).isBetween(395, 405);
-        assertThat(pace.chunk(4096, false)).isBetween(995, 1005);
+        assertThat(pace.chunk(4096, true, LONG)).isBetween(395, 405);
+        assertThat(pace.chunk(4096, false, LONG)).isBetween(995, 1005);
     }
 
     @Test
@@ -83,7 +85,7 @@ class StepPaceTest {
             pace.observe(0, 4, 40_000_000);
         }
         for (int i = 0; i < 200; i++) { // a prompt whose tokens become dearer the further it is read
-            int chunk = pace.chunk(4096, true);
+            int chunk = pace.chunk(4096, true, LONG);
             long step = 40_000_000 + chunk * (1_000_000L + 10_000L * i);
 
             assertThat(step).isLessThan(2 * 40_000_000L);
@@ -99,9 +101,9 @@ class StepPaceTest {
             pace.observe(0, 4, 38_000_000);
         }
         for (int i = 0; i < 50; i++) {
-            int chunk = pace.chunk(4096, true);
+            int chunk = pace.chunk(4096, true, LONG);
 
-            assertThat(chunk).isEqualTo(4);
+            assertThat(chunk).isEqualTo(2);
             pace.observe(chunk, 4, 38_000_000 + chunk * 12_000_000L);
         }
     }
@@ -114,7 +116,24 @@ class StepPaceTest {
             pace.observe(0, 4, 500_000);
         }
 
-        assertThat(pace.chunk(4096, true)).isBetween(115, 125);
+        assertThat(pace.chunk(4096, true, LONG)).isBetween(115, 125);
+    }
+
+    @Test
+    void aShortPromptIsReadInFewStepsBesideStreams() {
+        var pace = new StepPace(TARGET, 4096);
+        settle(pace, 4096, 1_000_000);
+        for (int i = 0; i < 50; i++) {
+            pace.observe(0, 4, 10_000_000);
+        }
+
+        assertThat(pace.chunk(4096, true, 200)).isBetween(49, 51); // a step of 60 ms
+        assertThat(pace.chunk(4096, true, 210)).isBetween(11, 13); // a long one: 12 ms more
+        for (int i = 0; i < 50; i++) {
+            pace.observe(0, 16, 50_000_000);
+        }
+        assertThat(pace.chunk(4096, true, 200)).isBetween(36, 38); // three quarters more, which 60 ms would not be
+        assertThat(pace.chunk(4096, true, 210)).isBetween(36, 38);
     }
 
     @Test
