@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * Fills one batch: a row for every slot that decodes or has one prompt token left, then prompt tokens up to a budget. Half of that budget,
- * where several prompts are read, goes to the one that has least left; the rest to all in the order of their placing. So streams keep their
- * pace while a long prompt is read, a short prompt does not wait for a long one before it, and prompts finish in turn instead of all late.
+ * Fills one batch: a row for every slot that decodes or has one prompt token left, then prompt tokens up to a budget, in the order of placing;
+ * behind a long prompt half of the budget goes to the one that has least left. So streams keep their pace while a long prompt is read, a
+ * short prompt does not wait for a long one before it, and prompts finish in turn instead of all late.
  * Logits are asked for only where a token will be sampled.
  *
  * <p>Single rows go in by sequence, since a cache with a stream for each sequence computes only neighbours together
@@ -21,6 +21,8 @@ final class BatchPlanner {
     private static final int FILLER_TOKEN = 0;
     /** So many single rows pay for one that nobody reads; beside fewer, a second pass is cheaper. */
     private static final int ROWS_PER_FILLER = 4;
+    /** Tokens of a piece beside another prompt's; each piece is a pass of its own where every sequence has its own stream. */
+    private static final int SMALLEST_FURTHER_PIECE = 8;
 
     private final Slot[] slots;
     private TokenDecoder decoder;
@@ -97,20 +99,35 @@ final class BatchPlanner {
         return shortest == null ? 0 : shortest.remainingPrompt();
     }
 
-    /** Adds up to {@code budget} prompt tokens and puts all rows into the batch. */
-    void planPrefill(int budget) {
+    /** Returns the tokens that are to be read of the prompt that was placed first, without those with one token left; 0 when none is read. */
+    int oldestPromptTokens() {
+        Slot oldest = nextPrompt(Long.MIN_VALUE);
+        return oldest == null ? 0 : oldest.remainingPrompt();
+    }
+
+    /**
+     * Adds up to {@code budget} prompt tokens and puts all rows into the batch.
+     *
+     * @param inTurn whether prompts are read in the order of their placing; otherwise half of the budget goes to the one with the least left
+     */
+    void planPrefill(int budget, boolean inTurn) {
         int left = Math.min(budget, decoder.batchTokens() - decodeRows - lastRows);
         Slot oldest = nextPrompt(Long.MIN_VALUE);
-        Slot shortest = shortestPrompt();
+        Slot shortest = inTurn ? oldest : shortestPrompt();
         if (shortest != oldest && left > 1) {
             left -= planPrompt(shortest, left / 2);
         }
         for (Slot slot = oldest; slot != null && left > 0; slot = nextPrompt(slot.order())) {
-            if (slot.plannedTokens == 0) {
+            if (slot.plannedTokens == 0 && (slot == oldest || isWorthAPass(slot, left))) {
                 left -= planPrompt(slot, left);
             }
         }
         fillBatch();
+    }
+
+    /** Returns whether what is left of a budget may go to one more prompt: a crumb that does not end it costs more than it brings. */
+    private static boolean isWorthAPass(Slot slot, int left) {
+        return left >= SMALLEST_FURTHER_PIECE || slot.remainingPrompt() <= left;
     }
 
     /** Returns the prefilling slot with the least to read, the one placed first among equals, or null. */

@@ -160,7 +160,8 @@ final class Scheduler implements Workload {
         }
         long start = clock.nanoTime();
         planner.planDecode();
-        planner.planPrefill(pace.chunk(decoder.batchTokens(), planner.singleRows() > 0, planner.shortestPromptTokens()));
+        int budget = pace.chunk(decoder.batchTokens(), planner.singleRows() > 0, planner.shortestPromptTokens());
+        planner.planPrefill(budget, pace.isShort(planner.oldestPromptTokens()));
         if (announcer.hasUntold() && (decoder.batchSize() == 0 || planner.prefillRows() > 0)) {
             announcer.tell(start);
         }
@@ -294,7 +295,7 @@ final class Scheduler implements Workload {
                         }
                     }
                     planner.planDecode();
-                    planner.planPrefill(budget);
+                    planner.planPrefill(budget, pace.isShort(planner.oldestPromptTokens()));
                 }
                 case TokenDecoder.ABORTED -> {
                     settleAborted();

@@ -82,9 +82,13 @@ final class StepPace {
     }
 
     private double budgetBesideStreams(int shortest) {
-        boolean isShort = shortest * nanosPerPrefillToken <= SHORT_PROMPT_NANOS;
-        double unseen = isShort ? SHORT_PROMPT_STEP_NANOS - decodeStepNanos : UNSEEN_NANOS;
+        double unseen = isShort(shortest) ? SHORT_PROMPT_STEP_NANOS - decodeStepNanos : UNSEEN_NANOS;
         return Math.min(targetNanos - decodeStepNanos, Math.max(unseen, SLOWED * decodeStepNanos));
+    }
+
+    /** Returns whether reading so many tokens is known to be no long matter. */
+    boolean isShort(int tokens) {
+        return nanosPerPrefillToken > 0 && tokens * nanosPerPrefillToken <= SHORT_PROMPT_NANOS;
     }
 
     /** Takes note of a step that has run. */

@@ -7,6 +7,7 @@ import dev.darkbloom.agent.llama.KvLayout;
 import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.testing.FakeModel;
+import dev.darkbloom.agent.testing.ManualClock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -231,7 +232,9 @@ class PrefixSharingTest {
 
     @Test
     void aShortPromptDoesNotWaitForALongOne() throws Exception {
-        try (var rig = rig(MemoryKind.ATTENTION, KvLayout.STREAMS, 2); ModelLease lease = rig.acquire()) {
+        var clock = new ManualClock();
+        try (var rig = Rig.of(Rig.spec(512, 2), Rig.settings(), clock); ModelLease lease = rig.acquire()) {
+            rig.behaviour.cost(clock, 1_000_000); // half a second for the long one
             int[] lengthy = Rig.prompt(1, 480);
             int[] brief = Rig.prompt(2, 20);
             rig.behaviour.hold();
@@ -245,6 +248,29 @@ class PrefixSharingTest {
             rig.behaviour.release();
             finish(rig, second, brief);
             finish(rig, first, lengthy);
+        }
+    }
+
+    @Test
+    void shortPromptsAreReadInTurn() throws Exception {
+        var clock = new ManualClock();
+        try (var rig = Rig.of(Rig.spec(512, 3), Rig.settings(), clock); ModelLease lease = rig.acquire()) {
+            rig.behaviour.cost(clock, 1_000_000);
+            int[] known = Rig.prompt(3, 20);
+            finish(rig, submit(lease, known), known); // now the cost of a token is known
+            int[] first = Rig.prompt(1, 150);
+            int[] second = Rig.prompt(2, 140);
+            rig.behaviour.hold();
+            Caller before = submit(lease, first);
+            rig.awaitHeld();
+            Caller after = submit(lease, second);
+            while (before.ring().size() == 0) {
+                rig.oneStep();
+            }
+            assertThat(after.ring().size()).isZero();
+            rig.behaviour.release();
+            finish(rig, before, first);
+            finish(rig, after, second);
         }
     }
 
