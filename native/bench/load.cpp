@@ -36,11 +36,12 @@ const char * usage = R"(usage: llama-load --port N --model ID [options]
   --max-tokens N      tokens per answer; the end of generation is ignored (200)
   --prompts FILE      one question per line, used in turn (a built-in one)
   --prefix FILE       text put before every question, for prompts that share a beginning
+  --members FILE      JSON members put into every request, such as "tools":[...]
   --unique            number the questions, so that no two prompts are the same
   --first N           number of the first question (0)
 
-Prints one JSON line: answers that failed, tokens per second of all streams together, time to first text, gaps between arrivals of text, and the
-share of one core that this program took itself. Tokens are what the server's usage says, however many it puts into an event or a write; an
+Prints one JSON line: answers that failed, tokens per second of all streams together, time to first text, gaps between arrivals of text, time per
+token of an answer behind its first text, and the share of one core that this program took itself. Tokens are what the server's usage says, however many it puts into an event or a write; an
 answer without usage, or broken off, has failed, and its tokens are not counted.
 )";
 
@@ -61,12 +62,14 @@ struct settings {
     bool                     unique     = false;
     int                      first      = 0;
     std::string              prefix;
+    std::string              members;
     std::vector<std::string> prompts{ "Tell me a story." };
 };
 
 struct samples {
     std::vector<double> ttft; // ms
     std::vector<double> itl;  // ms
+    double              writing_ms = 0; // from the first text of each answer to its last
     int64_t             tokens = 0;
     int64_t             events = 0; // with text
     int                 failed = 0;
@@ -100,6 +103,9 @@ std::string request_of(const settings & s, int number) {
     append_escaped(body, s.model);
     body += "\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"temperature\":0,\"ignore_eos\":true,\"max_tokens\":";
     body += std::to_string(s.max_tokens);
+    if (!s.members.empty()) {
+        body += "," + s.members;
+    }
     body += ",\"chat_template_kwargs\":{\"enable_thinking\":false},\"messages\":[{\"role\":\"user\",\"content\":\"";
     append_escaped(body, s.prefix);
     if (s.unique) {
@@ -196,6 +202,7 @@ class stream {
         }
         into.ttft.push_back(first_ - sent_);
         into.itl.insert(into.itl.end(), gaps_.begin(), gaps_.end());
+        into.writing_ms += last_ - first_;
         into.tokens += tokens_;
         into.events += events_;
     }
@@ -358,6 +365,10 @@ bool parse(int argc, char ** argv, settings & s) {
             if (!read_file(value, s.prefix)) {
                 return false;
             }
+        } else if (option == "--members") {
+            if (!read_file(value, s.members)) {
+                return false;
+            }
         } else if (option == "--prompts") {
             std::ifstream file(value);
             std::string   line;
@@ -405,10 +416,11 @@ int main(int argc, char ** argv) {
     const double seconds = (now_ms() - begin) / 1000;
     const double cpu     = cpu_seconds() - cpu_begin;
     std::printf("{\"streams\":%d,\"requests\":%d,\"failed\":%d,\"tokens\":%lld,\"seconds\":%.3f,\"tokens_per_second\":%.2f,"
-                "\"ttft_ms_p50\":%.2f,\"ttft_ms_p95\":%.2f,\"itl_ms_p50\":%.3f,\"itl_ms_p95\":%.3f,\"itl_ms_p99\":%.3f,\"events\":%lld,\"client_cpu_share\":%.3f}\n",
+                "\"ttft_ms_p50\":%.2f,\"ttft_ms_p95\":%.2f,\"itl_ms_p50\":%.3f,\"itl_ms_p95\":%.3f,\"itl_ms_p99\":%.3f,\"token_ms\":%.4f,\"events\":%lld,\"client_cpu_share\":%.3f}\n",
                 s.streams, s.requests, counted.failed, static_cast<long long>(counted.tokens), seconds,
                 static_cast<double>(counted.tokens) / seconds, percentile(counted.ttft, 0.5), percentile(counted.ttft, 0.95),
-                percentile(counted.itl, 0.5), percentile(counted.itl, 0.95), percentile(counted.itl, 0.99), static_cast<long long>(counted.events),
+                percentile(counted.itl, 0.5), percentile(counted.itl, 0.95), percentile(counted.itl, 0.99),
+                counted.writing_ms / std::max<double>(1, static_cast<double>(counted.tokens) - s.requests), static_cast<long long>(counted.events),
                 cpu / seconds);
     return counted.ttft.empty() ? 1 : 0;
 }

@@ -141,4 +141,29 @@ async function fairness(model, options) {
   await server.stop();
 }
 
-module.exports = { ceiling, engine, http, prefix, fairness };
+const TOOL = { type: 'function', function: { name: 'get_weather', description: 'Tells the weather of a place.',
+  parameters: { type: 'object', properties: { place: { type: 'string' }, days: { type: 'integer' } }, required: ['place'] } } };
+
+/** What tools that are declared and not used cost per token; the other side has the same text in its question, so that both prompts are about as long. */
+async function tools(model, options) {
+  const server = await startAgent(model, options);
+  const described = temporaryFile('tool', `${JSON.stringify(TOOL)} `);
+  const declared = temporaryFile('members', `"tools":${JSON.stringify([TOOL])}`);
+  const prompts = promptsFile();
+  header(`${path.basename(model)}: chat with a tool declared and not used`, ['measure', 'streams', 'declared', 'not declared', 'ratio']);
+  for (const streams of options.streams) {
+    const sides = [['--members', declared], ['--prefix', described]];
+    const runs = [[], []];
+    for (const side of sides) await ask(server, streams, options.maxTokens, [...side, '--prompts', prompts], options); // warm
+    for (let run = 0; run < options.runs; run++) {
+      for (const i of run % 2 ? [1, 0] : [0, 1]) runs[i].push(await ask(server, streams, options.maxTokens, [...sides[i], '--prompts', prompts], options));
+    }
+    const what = { model: path.basename(model), streams, lowerIsBetter: true };
+    pair({ ...what, measure: 'ms per token behind the first', figure: 'token_ms', digits: 3 }, runs[0], runs[1]);
+    const failed = runs.map((all) => all.reduce((sum, run) => sum + run.failed, 0));
+    if (failed[0] + failed[1] > 0) row(['answers that failed', streams, failed[0], failed[1], '']);
+  }
+  await server.stop();
+}
+
+module.exports = { ceiling, engine, http, prefix, fairness, tools };
