@@ -61,6 +61,7 @@ final class EngineMeters {
         counter(latest, id, "darkbloom.generated.tokens", "tokens produced", ModelStatus::generatedTokens);
         counter(latest, id, "darkbloom.steps", "calls of llama_decode", ModelStatus::steps);
         counter(latest, id, "darkbloom.requests.finished", "requests that ended well", ModelStatus::finished);
+        counter(latest, id, "darkbloom.answers.brief", "answers that the model ended after at most one token", ModelStatus::brief);
         counter(latest, id, "darkbloom.requests.failed", "requests that failed", ModelStatus::failed);
         counter(latest, id, "darkbloom.requests.cancelled", "requests that were cancelled", ModelStatus::cancelled);
         counter(latest, id, "darkbloom.requests.refused", "requests turned away", ModelStatus::refused);

@@ -54,6 +54,9 @@ final class Finisher {
             unused.close();
         }
         generation.endNanos = clock.nanoTime();
+        if (outcome instanceof Outcome.Finished(var reason) && reason == FinishReason.STOP && generation.generatedTokens <= 1) {
+            counters.brief.add(1);
+        }
         generation.show();
         try {
             listener.onFinished(new GenerationStats(modelId, generation.request.id(), outcome, generation.finalProgress()));

@@ -31,6 +31,8 @@ final class ModelCounters {
     final Counter generatedTokens = new Counter();
     final Counter steps = new Counter();
     final Counter finished = new Counter();
+    /** Of those, the ones that the model itself ended after at most one token. */
+    final Counter brief = new Counter();
     final Counter failed = new Counter();
     final Counter cancelled = new Counter();
     final Counter rebuilds = new Counter();

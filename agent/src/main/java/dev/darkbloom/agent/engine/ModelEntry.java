@@ -39,14 +39,14 @@ final class ModelEntry {
         if (loaded == null) {
             double progress = state == ModelState.LOADING ? loadProgress : 0;
             return new ModelStatus(spec.id(), state, progress, Optional.ofNullable(lastError), spec.slots(), 0, 0, queueLimit,
-                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
         }
         ModelCounters counters = loaded.loop.counters;
         int busy = (int) counters.busySlots.read();
         int waiting = Math.max(0, loaded.loop.admission.taken() - busy);
         return new ModelStatus(spec.id(), state, 1, Optional.ofNullable(lastError), loaded.dimensions.slots(), busy, waiting, queueLimit,
                 loaded.dimensions.contextTokens(), counters.usedTokens.read(), counters.promptTokens.read(), counters.cachedTokens.read(),
-                counters.generatedTokens.read(), counters.steps.read(), counters.finished.read(), counters.failed.read(),
+                counters.generatedTokens.read(), counters.steps.read(), counters.finished.read(), counters.brief.read(), counters.failed.read(),
                 counters.cancelled.read(), counters.refused.get(), counters.prefillMilliRate.read() / 1000.0,
                 counters.decodeMilliRate.read() / 1000.0, loaded.reservation.need().totalBytes());
     }

@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param generatedTokens tokens produced since load
  * @param steps decode calls since load
  * @param finished requests that ended well since load
+ * @param brief those of them that the model itself ended after at most one token: some models and templates fail that way
  * @param failed requests that failed since load
  * @param cancelled requests that were cancelled since load
  * @param refused requests turned away since load
@@ -42,6 +43,7 @@ public record ModelStatus(
         long generatedTokens,
         long steps,
         long finished,
+        long brief,
         long failed,
         long cancelled,
         long refused,

@@ -28,6 +28,6 @@ final class FakeModels implements ModelPool {
         boolean ready = state == ModelState.READY;
         return new ModelStatus(
                 id, state, ready ? 1 : 0, Optional.empty(), ready ? 8 : 0, ready ? 2 : 0, 1, 64, ready ? 2048 : 0, 300, 120, 60,
-                generatedTokens, 50, 7, 1, 2, 3, 900.5, 120.25, 1 << 20);
+                generatedTokens, 50, 7, 4, 1, 2, 3, 900.5, 120.25, 1 << 20);
     }
 }

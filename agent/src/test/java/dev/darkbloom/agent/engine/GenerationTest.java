@@ -55,6 +55,24 @@ class GenerationTest {
     }
 
     @Test
+    void answersThatTheModelEndsAtOnceAreCounted() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 2)); ModelLease lease = rig.acquire()) {
+            rig.behaviour.endOneIn(2);
+            int brief = 0;
+            for (int seed = 0; seed < 20; seed++) {
+                int[] prompt = Rig.prompt(seed, 10);
+                try (Caller caller = Caller.of(prompt).max(200).submit(lease)) {
+                    brief += caller.readAll().length <= 1 ? 1 : 0;
+                }
+            }
+
+            assertThat(brief).isBetween(1, 19);
+            assertThat(rig.status().brief()).isEqualTo(brief);
+            assertThat(rig.status().finished()).isEqualTo(20);
+        }
+    }
+
+    @Test
     void eightTogetherGetWhatEachGetsAlone() throws Exception {
         try (var rig = Rig.of(Rig.spec(256, 8)); ModelLease lease = rig.acquire()) {
             rig.behaviour.hold();

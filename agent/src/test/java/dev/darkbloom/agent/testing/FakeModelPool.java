@@ -98,7 +98,7 @@ public final class FakeModelPool implements ModelPool {
 
     @Override
     public List<ModelStatus> models() {
-        return ids.stream().map(id -> new ModelStatus(id, ModelState.READY, 1, Optional.empty(), 8, 0, 0, 64, CONTEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).toList();
+        return ids.stream().map(id -> new ModelStatus(id, ModelState.READY, 1, Optional.empty(), 8, 0, 0, 64, CONTEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).toList();
     }
 
     private final class Lease implements ModelLease {

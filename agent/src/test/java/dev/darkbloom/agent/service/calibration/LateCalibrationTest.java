@@ -66,7 +66,7 @@ class LateCalibrationTest {
             if (failure != null) {
                 throw failure;
             }
-            return List.of(new ModelStatus("m", state, 1, Optional.empty(), 8, busySlots, waiting, 64, 2048, 0, 0, 0, 0, steps, 0, 0, 0, 0, 0, 0, 0));
+            return List.of(new ModelStatus("m", state, 1, Optional.empty(), 8, busySlots, waiting, 64, 2048, 0, 0, 0, 0, steps, 0, 0, 0, 0, 0, 0, 0, 0));
         }
     }
 
