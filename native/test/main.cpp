@@ -54,6 +54,7 @@ int main(int argc, char ** argv) {
     test_parser(demo);
     test_models(demo);
     test_memory(demo);
+    test_tools(demo, argv[3]);
     test_templates(demo, argv[3]);
 
     std::fflush(stderr);
