@@ -352,7 +352,7 @@ DBS_API int32_t dbs_parser_is_plain(const dbs_parser * parser);
  * Adds a piece of the answer and tells what is new. Deltas live until the parser's next call. `is_final` is given once, with the
  * last piece (which may be empty). DBS_NO_PARSE only with is_final: the rest of the raw text is then handed out as content.
  * Newlines around a thought are left out. A call begins once its name is sure, which is when its arguments begin. Text whose brackets
- * nest deeper than 200 does not parse. Pieces may end within a character; deltas then may as well.
+ * nest deeper than 4,000 does not parse. Pieces may end within a character; deltas then may as well.
  */
 DBS_API int32_t dbs_parser_feed(dbs_parser * parser, const char * text, size_t size, int32_t is_final, const dbs_delta ** deltas, size_t * n_deltas);
 

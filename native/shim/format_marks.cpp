@@ -10,7 +10,8 @@ namespace {
 /** Walks a parser's nodes; those that may be reached on several ways, once. */
 class Walk {
   public:
-    Walk(const common_peg_arena & parser, const std::string * tag) : parser_(parser), tag_(tag) {}
+    Walk(const common_peg_arena & parser, const std::string * tag, bool takes_literals)
+        : parser_(parser), tag_(tag), takes_literals_(takes_literals) {}
 
     void visit(common_peg_parser_id id, bool within) {
         if (!seen_.insert({ id, within }).second) {
@@ -26,6 +27,11 @@ class Walk {
     void look(const common_peg_ac_parser & node, bool within) {
         add(node.delimiters, within);
         visit(node.child, within);
+    }
+    void look(const common_peg_literal_parser & node, bool within) {
+        if (takes_literals_ && node.literal.size() > 1 && node.literal.find_first_of("<>[]{}|`") != std::string::npos) {
+            add({ node.literal }, within);
+        }
     }
     void look(const common_peg_sequence_parser & node, bool within) { all(node.children, within); }
     void look(const common_peg_choice_parser & node, bool within) { all(node.children, within); }
@@ -58,26 +64,27 @@ class Walk {
 
     const common_peg_arena &                        parser_;
     const std::string *                             tag_;
+    const bool                                      takes_literals_;
     std::set<std::pair<common_peg_parser_id, bool>> seen_;
 };
 
-std::vector<std::string> found_in(const common_peg_arena & parser, const std::string * tag) {
+std::vector<std::string> found_in(const common_peg_arena & parser, const std::string * tag, bool takes_literals) {
     if (parser.empty()) {
         return {};
     }
-    Walk walk(parser, tag);
+    Walk walk(parser, tag, takes_literals);
     walk.visit(parser.root(), tag == nullptr);
     return { walk.found.begin(), walk.found.end() };
 }
 
 } // namespace
 
-std::vector<std::string> ends_of_text(const common_peg_arena & parser) {
-    return found_in(parser, nullptr);
+std::vector<std::string> ends_of_text(const common_peg_arena & parser, const std::string & tag) {
+    return found_in(parser, &tag, false);
 }
 
-std::vector<std::string> ends_of_text(const common_peg_arena & parser, const std::string & tag) {
-    return found_in(parser, &tag);
+std::vector<std::string> marks_of(const common_peg_arena & parser) {
+    return found_in(parser, nullptr, true);
 }
 
 } // namespace dbs

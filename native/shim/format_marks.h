@@ -8,10 +8,10 @@
 
 namespace dbs {
 
-/**
- * The texts that end a run of free text, sorted, each once: of all runs of a parser, or only of those within nodes of one tag. May throw.
- */
-std::vector<std::string> ends_of_text(const common_peg_arena & parser);
+/** The texts that end a run of free text within nodes of one tag, sorted, each once. May throw. */
 std::vector<std::string> ends_of_text(const common_peg_arena & parser, const std::string & tag);
+
+/** What may end or divide a run of text: the ends of all runs of free text, and the literals that look like marks. May throw. */
+std::vector<std::string> marks_of(const common_peg_arena & parser);
 
 } // namespace dbs
