@@ -1,4 +1,4 @@
-// What a token costs in the parser of an answer, over the length of the answer.
+// What a token costs in the parser of an answer and in the watch for a lazy grammar's triggers, over the length of the answer.
 //
 // Usage: parse-curve LIBRARY-DIR MODEL [TEMPLATE-FILE]
 //
@@ -15,6 +15,7 @@
 #include "ggml-backend.h"
 
 #include "darkbloom_shim.h"
+#include "trigger_watch.h"
 
 namespace {
 
@@ -81,6 +82,23 @@ int run(dbs_templates * templates, const Case & one) {
     return 0;
 }
 
+/** The watch over text that triggers nothing: with the word that most formats have, and with expressions as gpt-oss has them. */
+void watch(const char * name, const std::vector<dbs::Trigger> & triggers) {
+    dbs::TriggerWatch watch(triggers);
+    std::printf("%-22s", name);
+    for (int part = 0; part < n_parts; part++) {
+        const auto begin = std::chrono::steady_clock::now();
+        for (int i = 0; i < n_tokens / n_parts; i++) {
+            if (!watch.add(1, " wor").empty()) {
+                std::printf(" woke");
+            }
+        }
+        const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
+        std::printf(" %8.2f", took.count() / (n_tokens / n_parts));
+    }
+    std::printf("\n");
+}
+
 } // namespace
 
 int main(int argc, char ** argv) {
@@ -126,6 +144,9 @@ int main(int argc, char ** argv) {
          }) {
         status |= run(templates, one);
     }
+    watch("watch, a word", { { true, "<tool_call>" } });
+    watch("watch, expressions", { { false, "^\\s+to$" }, { false, "^<\\|channel\\|>(?:commentary|analysis)\\s+to=functions$" },
+                                  { false, "<\\|start\\|>assistant(\\s+to)" } });
     dbs_templates_free(templates);
     llama_model_free(model);
     llama_backend_free();

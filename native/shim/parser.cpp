@@ -9,6 +9,8 @@
 // grown by a small part.
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -34,12 +36,23 @@ constexpr size_t reread_part = 256;
 // Bytes that are read at once; more are cut.
 constexpr size_t max_piece = 256;
 
-// What a run of free text takes in as it is, and what only a string would take in.
-constexpr const char * text_probe   = "a b \"c\" 'd' e\\f.\n\n- g: {h}, [i] 1\nj";
-constexpr const char * string_probe = "a b.c";
-
 /** What the parser stands in: text of which all but the format's marks is handed out as it comes. */
 enum class Run { none, reasoning, content, arguments };
+
+/** What else ends a run: nothing; a quote, with JSON's escapes taken as they are; any quote, escape or line break. */
+enum class RunKind { text, json_string, string };
+
+constexpr RunKind run_kinds[] = { RunKind::text, RunKind::json_string, RunKind::string };
+
+/** Text that a run of a kind takes in as it is, and that no narrower one would. */
+const char * probe_of(RunKind kind) {
+    switch (kind) {
+        case RunKind::text: return "a b \"c\" 'd' e\\f.\n\n- g: {h}, [i] 1\nj";
+        case RunKind::json_string: return "a 'b' \\n\\\"c\\\" {[d";
+        case RunKind::string: break;
+    }
+    return "a b.c";
+}
 
 /** How much of one tool call has been handed out. */
 struct CallProgress {
@@ -79,7 +92,8 @@ struct dbs_parser {
     bool                      is_lost        = false; // the text does not parse and is handed out as content
 
     Run              run       = Run::none;
-    bool             in_string = false; // of a run: quotes, escapes and line breaks end it as marks do
+    RunKind          run_kind = RunKind::text;
+    int              escape   = 0;      // of a run in a JSON string: where in an escape it is; 0: in none
     dbs::MarkMatcher marks{ {} };       // what may end a run
     std::string      held;              // of a run: what may belong to a mark, or to the newlines that end a thought
     std::string      passed;            // what a run handed out in the last feed; a delta points to it
@@ -304,20 +318,41 @@ struct dbs_parser {
             run = Run::none;
             return;
         }
-        in_string = !goes_on_with(text_probe);
-        if (in_string && (run == Run::reasoning || !goes_on_with(string_probe))) {
-            run = Run::none;
+        for (const RunKind kind : run_kinds) {
+            if ((kind == RunKind::text || run != Run::reasoning) && goes_on_with(probe_of(kind))) {
+                run_kind = kind;
+                escape   = 0;
+                marks.reset();
+                if (kind == RunKind::text && run != Run::arguments) {
+                    depth = 0; // the brackets so far were prose
+                }
+                return;
+            }
         }
-        if (run != Run::none) {
-            marks.reset();
-        }
-        if (run != Run::none && !in_string && run != Run::arguments) {
-            depth = 0; // the brackets so far were prose
-        }
+        run = Run::none;
     }
 
-    static bool ends_a_string(char byte) {
-        return byte == '"' || byte == '\'' || byte == '\\' || static_cast<unsigned char>(byte) < ' ';
+    /** Whether a byte ends the run, marks aside. */
+    bool ends_the_run(char byte) {
+        if (run_kind == RunKind::text) {
+            return false;
+        }
+        if (static_cast<unsigned char>(byte) < ' ') {
+            return true;
+        }
+        if (run_kind == RunKind::string) {
+            return byte == '"' || byte == '\'' || byte == '\\';
+        }
+        if (escape == 0) {
+            escape = byte == '\\' ? 1 : 0;
+            return byte == '"';
+        }
+        if (escape == 1) {
+            escape = byte == 'u' ? 2 : 0;
+            return std::strchr("\"\\/bfnrtu", byte) == nullptr;
+        }
+        escape = escape < 5 ? escape + 1 : 0; // four digits
+        return std::isxdigit(static_cast<unsigned char>(byte)) == 0;
     }
 
     /** Hands out what belongs to the run; returns how many bytes that are, fewer than `size` when the run has ended. */
@@ -326,9 +361,10 @@ struct dbs_parser {
         while (used < size && run != Run::none) {
             const char byte = text[used++];
             held += byte;
-            if (marks.add(byte) > 0 || (in_string && ends_a_string(byte))) {
+            const bool is_marked = marks.add(byte) > 0;
+            if (ends_the_run(byte) || is_marked) {
                 run = Run::none;
-            } else {
+            } else if (escape == 0) {
                 release(marks.begun());
             }
         }
