@@ -10,12 +10,15 @@
 #include <vector>
 
 #include "chat-auto-parser.h"
+#include "chat-peg-parser.h"
 #include "json-schema-to-grammar.h"
 #include "reasoning-budget.h"
 
 #include "deep_stack.h"
+#include "format_marks.h"
 #include "gbnf_check.h"
 #include "guard.h"
+#include "own_tools.h"
 #include "request.h"
 #include "sampling.h"
 #include "vocab.h"
@@ -273,6 +276,52 @@ common_chat_params apply(dbs_templates & templates, const common_chat_templates_
     return found;
 }
 
+/** As apply, where `unsaid` says that nobody set enable_thinking. */
+common_chat_params rendered_and_analysed(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    common_chat_params params = apply(templates, in);
+    if (templates.unset != nullptr && unsaid) {
+        // Parser and grammar allow for a thought; the prompt neither opens one nor rules it out.
+        common_chat_params unset = templates.is_analysed && has_common_format(in) ? rendered(*templates.unset, in)
+                                                                                  : common_chat_templates_apply(templates.unset.get(), in);
+        params.prompt            = std::move(unset.prompt);
+        params.generation_prompt = std::move(unset.generation_prompt);
+    }
+    return params;
+}
+
+/** Whether the request's tools, or the calls among its messages, need our own form. */
+bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in) {
+    const bool may_call = !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+    if (!may_call && !dbs::has_tool_messages(in.messages)) {
+        return false;
+    }
+    if (templates.lacks_tools < 0) {
+        templates.lacks_tools = dbs::lacks_tools(*templates.templates) ? 1 : 0;
+    }
+    return templates.lacks_tools == 1;
+}
+
+/** As rendered_and_analysed, with tools, calls and their answers written as text. */
+common_chat_params with_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    common_chat_templates_inputs plain    = in;
+    const bool                   may_call = !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+    dbs::write_tools_as_text(plain);
+    if (!may_call) {
+        plain.json_schema = in.json_schema;
+        return rendered_and_analysed(templates, plain, unsaid);
+    }
+    common_chat_params params    = rendered_and_analysed(templates, plain, unsaid);
+    std::string        beginning = params.generation_prompt;
+    if (in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE) {
+        common_chat_templates_inputs anew = plain;
+        anew.continue_final_message       = COMMON_CHAT_CONTINUATION_NONE;
+        anew.add_generation_prompt        = true;
+        beginning                         = rendered(*templates.templates, anew).generation_prompt;
+    }
+    dbs::expect_calls_as_text(params, in, beginning);
+    return params;
+}
+
 /** A pattern that must match all that came so far. */
 std::string anchored(const std::string & pattern) {
     if (pattern.empty()) {
@@ -345,15 +394,20 @@ llama_sampler * thought_watch(const dbs_chat & chat, const llama_vocab * vocab) 
     return watch;
 }
 
+/** Whether the answer may begin with a thought: one that the prompt has neither opened nor ruled out. */
+bool may_open_a_thought(const common_chat_templates_inputs & in, const common_chat_params & params) {
+    const bool is_open = !params.thinking_start_tag.empty() && params.generation_prompt.find(params.thinking_start_tag) != std::string::npos;
+    return params.supports_thinking && in.enable_thinking && !is_open;
+}
+
 /**
  * Finds what an answer must begin with where a call is required. The format's grammar lets any amount of content come before the call
  * and only forbids the end, so a model that would rather talk talks until its tokens are spent. The words that would trigger the
- * grammar of a voluntary call are the words that a call begins with. Only for formats that have such words, and not where the model
- * might open a thought by itself.
+ * grammar of a voluntary call are the words that a call begins with; where there are none, those that end content. Not for formats
+ * whose triggers are patterns, nor where the model may open a thought that has no tag.
  */
 std::vector<std::string> openings_of_a_call(const dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params & params) {
-    const bool thought_is_open = !params.thinking_start_tag.empty() && params.generation_prompt.find(params.thinking_start_tag) != std::string::npos;
-    if (params.grammar.empty() || !in.json_schema.empty() || (params.supports_thinking && in.enable_thinking && !thought_is_open)) {
+    if (params.grammar.empty() || (may_open_a_thought(in, params) && params.thinking_start_tag.empty())) {
         return {};
     }
     common_chat_templates_inputs voluntary = in;
@@ -365,24 +419,37 @@ std::vector<std::string> openings_of_a_call(const dbs_templates & templates, con
         }
         words.push_back(trigger.value);
     }
+    if (words.empty() && !params.parser.empty()) {
+        common_peg_arena parser;
+        parser.load(params.parser);
+        words = dbs::ends_of_text(parser, common_chat_peg_builder::CONTENT);
+    }
     return words;
 }
 
-/** A grammar of one of the words, after a line break or two, and anything behind it. */
-std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & words, const llama_vocab * vocab) {
+std::string quoted(const std::string & word) {
+    std::string text = "\"";
+    for (const char c : word) {
+        if (c == '\n') {
+            text += "\\n";
+        } else {
+            text += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+        }
+    }
+    return text + '"';
+}
+
+/**
+ * A grammar of one of the words, after a line break or two, and anything behind it. `thought`, where it is not empty, may stand before the word: it
+ * opens a thought, in which the grammar sleeps.
+ */
+std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & words, const std::string & thought, const llama_vocab * vocab) {
     std::string choice;
     for (const std::string & word : words) {
-        choice += choice.empty() ? "\"" : " | \"";
-        for (const char c : word) {
-            if (c == '\n') {
-                choice += "\\n";
-            } else {
-                choice += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-            }
-        }
-        choice += '"';
+        choice += (choice.empty() ? "" : " | ") + quoted(word);
     }
-    return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} (" + choice + ") .*");
+    const std::string before = thought.empty() ? "" : "(" + quoted(thought) + " [\\n]{0,2})? ";
+    return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} " + before + "(" + choice + ") .*");
 }
 
 } // namespace
@@ -498,23 +565,21 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         if (!in.grammar.empty() && !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE) {
             return DBS_INVALID_ARGUMENT; // two grammars for one answer
         }
+        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
+            in.json_schema.clear(); // it is for content, and there will be none
+        }
         auto chat = std::make_unique<dbs_chat>();
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
-            chat->params = apply(*templates, in);
-            if (templates->unset != nullptr && inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0) {
-                // Parser and grammar allow for a thought; the prompt neither opens one nor rules it out.
-                common_chat_params unset       = templates->is_analysed && has_common_format(in) ? rendered(*templates->unset, in)
-                                                                                                : common_chat_templates_apply(templates->unset.get(), in);
-                chat->params.prompt            = std::move(unset.prompt);
-                chat->params.generation_prompt = std::move(unset.generation_prompt);
-            }
+            const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
+            chat->params      = has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid) : rendered_and_analysed(*templates, in, unsaid);
             return DBS_OK;
         });
         if (status != DBS_OK) {
             return status == DBS_BAD_TEMPLATE ? blame(in) : status;
         }
-        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
-            chat->openings = openings_of_a_call(*templates, in, chat->params);
+        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && templates->lacks_tools != 1) {
+            chat->openings        = openings_of_a_call(*templates, in, chat->params);
+            chat->opening_thought = may_open_a_thought(in, chat->params) ? chat->params.thinking_start_tag : std::string();
         }
         chat->reasoning          = in.reasoning_format;
         chat->continues          = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE;
@@ -596,7 +661,7 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
             return DBS_BAD_GRAMMAR;
         }
         if (!chat->openings.empty()) {
-            grammar->opening = opening_rules(chat->openings, vocab);
+            grammar->opening = opening_rules(chat->openings, chat->opening_thought, vocab);
         }
         if (grammar->lazy || grammar->opening != nullptr) {
             grammar->thinking = thought_watch(*chat, vocab);

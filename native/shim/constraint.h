@@ -3,19 +3,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <regex>
 #include <string>
 #include <vector>
 
 #include "grammar_matcher.h"
+#include "trigger_watch.h"
 
 namespace dbs {
-
-/** What wakes a lazy grammar: a word, or a regular expression whose first matching group, if it has any, begins the grammar's text. */
-struct Trigger {
-    bool        is_word;
-    std::string text;
-};
 
 /**
  * One grammar that constrains one answer. Follows upstream's rules for tokens: those that end generation are allowed where the grammar may
@@ -47,31 +41,15 @@ class Constraint {
     void accept(int32_t token);
 
   private:
-    struct Pattern {
-        bool        is_word;
-        std::string text;
-        std::regex  regex; // unused for a word
-    };
-
-    struct Buffered {
-        int32_t token;
-        size_t  begin; // into buffer_
-        size_t  end;
-    };
-
     Constraint(const llama_vocab * vocab, std::shared_ptr<SharedTrie> shared, GrammarRules rules);
 
-    void   watch(int32_t token, const std::string & piece);
-    size_t find(const Pattern & pattern, size_t n_known) const;
+    void watch(int32_t token, const std::string & piece);
 
     const llama_vocab *               vocab_;
     const std::shared_ptr<SharedTrie> shared_;
     GrammarMatcher                    matcher_;
-    bool                              asleep_ = false;
     std::vector<llama_token>          wake_tokens_;
-    std::vector<Pattern>              patterns_;
-    std::string                       buffer_; // what came while asleep
-    std::vector<Buffered>             buffered_;
+    std::unique_ptr<TriggerWatch>     watch_; // NULL once awake
 };
 
 } // namespace dbs

@@ -285,7 +285,7 @@ typedef struct dbs_chat_inputs {
     dbs_slice grammar;     /* GBNF the answer must follow, or empty; not together with json_schema */
     dbs_slice kwargs;      /* JSON object: chat_template_kwargs, or empty */
     int64_t   now_seconds; /* Unix time of `date_string` and `datetime`; 0: the clock's. Upstream's strftime_now always reads the clock */
-    int32_t   tool_choice; /* dbs_tool_choice; DBS_TOOL_REQUIRED makes the answer begin with a call where the format lets us */
+    int32_t   tool_choice; /* dbs_tool_choice; DBS_TOOL_REQUIRED makes the answer a call, after a thought where the model thinks */
     int32_t   parallel_tool_calls;
     int32_t   enable_thinking;       /* 0; 1; -1: as the template has it where nobody sets it, found by rendering it once at load */
     int32_t   add_generation_prompt;
@@ -295,6 +295,8 @@ typedef struct dbs_chat_inputs {
 
 /*
  * Renders the prompt and prepares grammar and parser. The caller has bounded the depth of every JSON text.
+ * Where a template shows no tools, or upstream finds no grammar for its calls, tools are described in the system message and a call is JSON
+ * between <tool_call> tags. A required call makes json_schema moot.
  * enable_thinking among the kwargs comes before the member of that name. DBS_INVALID_ARGUMENT for a grammar beside a schema, or beside
  * tools that may be called; DBS_BAD_SCHEMA also for a tool's parameters.
  */
@@ -350,7 +352,7 @@ DBS_API int32_t dbs_parser_is_plain(const dbs_parser * parser);
  * Adds a piece of the answer and tells what is new. Deltas live until the parser's next call. `is_final` is given once, with the
  * last piece (which may be empty). DBS_NO_PARSE only with is_final: the rest of the raw text is then handed out as content.
  * Newlines around a thought are left out. A call begins once its name is sure, which is when its arguments begin. Text whose brackets
- * nest deeper than 200 does not parse. Pieces may end within a character; deltas then may as well.
+ * nest deeper than 4,000 does not parse. Pieces may end within a character; deltas then may as well.
  */
 DBS_API int32_t dbs_parser_feed(dbs_parser * parser, const char * text, size_t size, int32_t is_final, const dbs_delta ** deltas, size_t * n_deltas);
 

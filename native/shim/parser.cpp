@@ -1,20 +1,58 @@
 // The answer's text, piece by piece, to reasoning, content and tool calls.
 //
-// Upstream's parser reads a whole text, so each piece reads the answer again from its beginning; what it finds now and had not handed
-// out before becomes a delta. A partial text may parse to less than an earlier one did, or not at all: then nothing is new.
+// Upstream's parser reads a whole text, so to read on is to read again from the beginning; what it finds now and had not handed out before
+// becomes a delta. A partial text may parse to less than an earlier one did, or not at all: then nothing is new.
+//
+// That would cost the more the longer the answer is. So where the parser stands in a run of text (content, a thought, a string among a call's
+// arguments), what follows is handed out as it comes, until a mark of the format ends the run; and what was handed out so is left out of what
+// the parser is given from then on. To it a run has one length or another, nothing else. Outside of runs the text is read again when it has
+// grown by a small part.
 
+#include <algorithm>
+#include <cctype>
+#include <cstring>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "deep_stack.h"
+#include "format_marks.h"
 #include "guard.h"
+#include "mark_matcher.h"
 #include "request.h"
 
 namespace {
 
-// Upstream's parser recurses with the brackets of what the model writes; no tool's arguments nest that deep.
-constexpr int max_depth = 200;
+// Upstream's parser recurses with the brackets of what the model writes. Up to here any stack does, then a deep one is needed, and beyond that
+// the text is not read any more; no tool's arguments nest so deep, only prose and strings have so many brackets that stay open.
+constexpr int shallow_depth = 200;
+constexpr int max_depth     = 4000;
+
+// Outside of runs the text is read again when it has grown by one part of this many: a byte then costs about as much as reading this many bytes.
+constexpr size_t reread_part = 256;
+
+// Bytes that are read at once; more are cut.
+constexpr size_t max_piece = 256;
+
+/** What the parser stands in: text of which all but the format's marks is handed out as it comes. */
+enum class Run { none, reasoning, content, arguments };
+
+/** What else ends a run: nothing; a quote, with JSON's escapes taken as they are; any quote, escape or line break. */
+enum class RunKind { text, json_string, string };
+
+constexpr RunKind run_kinds[] = { RunKind::text, RunKind::json_string, RunKind::string };
+
+/** Text that a run of a kind takes in as it is, and that no narrower one would. */
+const char * probe_of(RunKind kind) {
+    switch (kind) {
+        case RunKind::text: return "a b \"c\" 'd' e\\f.\n\n- g: {h}, [i] 1\nj";
+        case RunKind::json_string: return "a 'b' \\n\\\"c\\\" {[d";
+        case RunKind::string: break;
+    }
+    return "a b.c";
+}
 
 /** How much of one tool call has been handed out. */
 struct CallProgress {
@@ -50,9 +88,18 @@ struct dbs_parser {
     bool                      is_finished    = false;
     std::string               probe;                  // text with whatever could end content in this format
     size_t                    next_probe     = 0;     // bytes of `raw` from which it is worth asking again whether content can still end
-    int                       depth          = 0;     // brackets that are open, those in strings and prose counted too
+    int                       depth          = 0;     // brackets that are open in `raw`, those in strings and prose counted too
+    bool                      is_lost        = false; // the text does not parse and is handed out as content
 
-    std::string     raw;     // all that was fed
+    Run              run       = Run::none;
+    RunKind          run_kind = RunKind::text;
+    int              escape   = 0;      // of a run in a JSON string: where in an escape it is; 0: in none
+    dbs::MarkMatcher marks{ {} };       // what may end a run
+    std::string      held;              // of a run: what may belong to a mark, or to the newlines that end a thought
+    std::string      passed;            // what a run handed out in the last feed; a delta points to it
+    size_t           unread = 0;        // bytes of `raw` that came since it was read
+
+    std::string     raw;     // all that was fed, without what runs have handed out
     size_t          handed = 0; // about how much of `raw` the deltas so far account for
     common_chat_msg message; // what was found at the last feed that found something; deltas point into it
 
@@ -64,7 +111,8 @@ struct dbs_parser {
     std::vector<CallProgress> calls;
     std::vector<std::string>  call_ids;
 
-    std::vector<dbs_delta> deltas;
+    std::vector<dbs_delta>   deltas;
+    std::vector<std::string> joined_texts; // of deltas of a feed that was cut into pieces
 
     void add(int32_t kind, int32_t tool_index, const char * text, size_t size, const std::string * extra = nullptr) {
         dbs_delta delta  = {};
@@ -160,10 +208,28 @@ struct dbs_parser {
         }
     }
 
+    common_chat_msg parse(const std::string & text, bool is_partial) const {
+        if (depth <= shallow_depth) {
+            return common_chat_parse(text, is_partial, syntax);
+        }
+        common_chat_msg found;
+        const int32_t   status = dbs::on_deep_stack(DBS_NO_PARSE, [&]() -> int32_t {
+            found = common_chat_parse(text, is_partial, syntax);
+            return DBS_OK;
+        });
+        if (status == DBS_NO_MEMORY) {
+            throw std::bad_alloc();
+        }
+        if (status != DBS_OK) {
+            throw std::runtime_error("the text does not parse");
+        }
+        return found;
+    }
+
     // Reads the whole text again; false when it does not parse or contradicts what was handed out.
     bool read(bool is_partial, bool is_final) {
         try {
-            common_chat_msg found = common_chat_parse(raw, is_partial, syntax);
+            common_chat_msg found = parse(raw, is_partial);
             if (!parses_calls && !found.tool_calls.empty()) {
                 is_raw = true;
                 hand_out_raw();
@@ -187,7 +253,7 @@ struct dbs_parser {
         }
         for (const bool is_partial : { true, false }) {
             try {
-                const common_chat_msg found = common_chat_parse(raw + probe, is_partial, syntax);
+                const common_chat_msg found = parse(raw + probe, is_partial);
                 if (found.content != message.content + probe || found.reasoning_content != message.reasoning_content || !found.tool_calls.empty()) {
                     return false;
                 }
@@ -198,6 +264,128 @@ struct dbs_parser {
             }
         }
         return true;
+    }
+
+    /** Whether `raw` ends with the beginning of a mark. */
+    bool ends_within_a_mark() {
+        marks.reset();
+        for (const char byte : raw) {
+            marks.add(byte);
+        }
+        return marks.begun() > 0;
+    }
+
+    /** The message that `raw` and `more` make; an empty one where they do not parse. */
+    common_chat_msg read_on(const char * more) const {
+        try {
+            return parse(raw + more, true);
+        } catch (const std::bad_alloc &) {
+            throw;
+        } catch (...) {
+            return {};
+        }
+    }
+
+    bool goes_on_with(const char * more) const {
+        const common_chat_msg found     = read_on(more);
+        const bool            has_calls = !message.tool_calls.empty();
+        if (found.reasoning_content != message.reasoning_content + (run == Run::reasoning ? more : "") ||
+            found.content != message.content + (run == Run::content ? more : "") || found.tool_calls.size() != message.tool_calls.size()) {
+            return false;
+        }
+        if (!has_calls) {
+            return true;
+        }
+        const common_chat_tool_call & now    = found.tool_calls.back();
+        const common_chat_tool_call & before = message.tool_calls.back();
+        return now.name == before.name && now.arguments == before.arguments + (run == Run::arguments ? more : "");
+    }
+
+    /** Looks whether the parser stands in a run, all of which has been handed out so far. */
+    void begin_run() {
+        if (message.reasoning_content.size() != reasoning_bytes || message.content.size() != content_bytes) {
+            return;
+        }
+        if (!message.tool_calls.empty()) {
+            const CallProgress & last = calls.back();
+            run = last.begun && last.arguments_bytes == message.tool_calls.back().arguments.size() ? Run::arguments : Run::none;
+        } else if (content_begun) {
+            run = Run::content;
+        } else if (reasoning_begun) {
+            run = Run::reasoning;
+        }
+        if (run == Run::none || ends_within_a_mark()) {
+            run = Run::none;
+            return;
+        }
+        for (const RunKind kind : run_kinds) {
+            if ((kind == RunKind::text || run != Run::reasoning) && goes_on_with(probe_of(kind))) {
+                run_kind = kind;
+                escape   = 0;
+                marks.reset();
+                if (kind == RunKind::text && run != Run::arguments) {
+                    depth = 0; // the brackets so far were prose
+                }
+                return;
+            }
+        }
+        run = Run::none;
+    }
+
+    /** Whether a byte ends the run, marks aside. */
+    bool ends_the_run(char byte) {
+        if (run_kind == RunKind::text) {
+            return false;
+        }
+        if (static_cast<unsigned char>(byte) < ' ') {
+            return true;
+        }
+        if (run_kind == RunKind::string) {
+            return byte == '"' || byte == '\'' || byte == '\\';
+        }
+        if (escape == 0) {
+            escape = byte == '\\' ? 1 : 0;
+            return byte == '"';
+        }
+        if (escape == 1) {
+            escape = byte == 'u' ? 2 : 0;
+            return std::strchr("\"\\/bfnrtu", byte) == nullptr;
+        }
+        escape = escape < 5 ? escape + 1 : 0; // four digits
+        return std::isxdigit(static_cast<unsigned char>(byte)) == 0;
+    }
+
+    /** Hands out what belongs to the run; returns how many bytes that are, fewer than `size` when the run has ended. */
+    size_t go_on(const char * text, size_t size) {
+        size_t used = 0;
+        while (used < size && run != Run::none) {
+            const char byte = text[used++];
+            held += byte;
+            const bool is_marked = marks.add(byte) > 0;
+            if (ends_the_run(byte) || is_marked) {
+                run = Run::none;
+            } else if (escape == 0) {
+                release(marks.begun());
+            }
+        }
+        return used;
+    }
+
+    /** Passes on what is held but its last `kept` bytes and, of a thought, the newlines before them. */
+    void release(size_t kept) {
+        size_t end = held.size() - kept;
+        while (run == Run::reasoning && end > 0 && held[end - 1] == '\n') {
+            end--;
+        }
+        passed.append(held, 0, end);
+        held.erase(0, end);
+    }
+
+    void hand_out_passed(Run from) {
+        if (!passed.empty()) {
+            const int32_t kind = from == Run::reasoning ? DBS_DELTA_REASONING : from == Run::content ? DBS_DELTA_CONTENT : DBS_DELTA_TOOL_ARGUMENTS;
+            add(kind, from == Run::arguments ? static_cast<int32_t>(calls.size()) - 1 : 0, passed.data(), passed.size());
+        }
     }
 
     bool nests_too_deep(const char * text, size_t size) {
@@ -211,23 +399,87 @@ struct dbs_parser {
         return depth > max_depth; // and stays so
     }
 
-    int32_t feed(const char * text, size_t size, bool is_final) {
-        deltas.clear();
+    void keep(const char * text, size_t size) {
+        is_lost = nests_too_deep(text, size) || is_lost;
         raw.append(text, size);
-        if (is_raw) {
-            hand_out_raw();
-            return DBS_OK;
+        unread += size;
+    }
+
+    /**
+     * Feeds much text in pieces, so that runs are found in it, too: the brackets in them do not nest. Deltas of pieces are joined where they
+     * go on with each other.
+     */
+    int32_t feed(const char * text, size_t size, bool is_final) {
+        if (size <= max_piece) {
+            return feed_piece(text, size, is_final);
         }
-        if (nests_too_deep(text, size)) {
-            if (is_final) {
-                hand_out_raw();
+        std::vector<dbs_delta> joined;
+        joined_texts.clear();
+        int32_t status = DBS_OK;
+        while (size > 0) {
+            size_t piece = std::min(size, max_piece);
+            while (piece > 1 && piece < size && (static_cast<unsigned char>(text[piece]) & 0xC0) == 0x80) {
+                piece--; // characters stay whole
             }
-            return is_final ? DBS_NO_PARSE : DBS_OK;
+            status = feed_piece(text, piece, is_final && piece == size);
+            text += piece;
+            size -= piece;
+            for (const dbs_delta & delta : deltas) {
+                const bool goes_on = !joined.empty() && delta.kind != DBS_DELTA_TOOL_BEGIN && joined.back().kind == delta.kind &&
+                                     joined.back().tool_index == delta.tool_index;
+                if (goes_on) {
+                    joined_texts.back().append(delta.text.data, delta.text.size);
+                } else {
+                    joined.push_back(delta);
+                    joined_texts.emplace_back(delta.text.data, delta.text.size);
+                }
+            }
+        }
+        for (size_t i = 0; i < joined.size(); i++) {
+            joined[i].text = { joined_texts[i].data(), joined_texts[i].size() };
+            if (joined[i].kind == DBS_DELTA_TOOL_BEGIN) {
+                const std::string & id = call_ids[static_cast<size_t>(joined[i].tool_index)];
+                joined[i].extra        = { id.data(), id.size() };
+            }
+        }
+        deltas = std::move(joined);
+        return status;
+    }
+
+    int32_t feed_piece(const char * text, size_t size, bool is_final) {
+        deltas.clear();
+        passed.clear();
+        if (run != Run::none) {
+            const Run    from = run;
+            const size_t used = go_on(text, size);
+            hand_out_passed(from);
+            if (run != Run::none && !is_final) {
+                return DBS_OK;
+            }
+            run = Run::none;
+            keep(held.data(), held.size());
+            held.clear();
+            text += used;
+            size -= used;
+        }
+        keep(text, size);
+        if (is_raw || is_lost) {
+            hand_out_raw();
+            return is_final && is_lost ? DBS_NO_PARSE : DBS_OK;
         }
         if (!is_final) {
-            if (read(true, false) && content_begun && !is_raw && raw.size() >= next_probe) {
-                is_raw     = goes_on_as_content();
-                next_probe = 2 * raw.size();
+            if (unread * reread_part < raw.size()) {
+                return DBS_OK;
+            }
+            unread = 0;
+            if (read(true, false) && !is_raw) {
+                if (content_begun && raw.size() >= next_probe) {
+                    is_raw     = goes_on_as_content();
+                    next_probe = 2 * raw.size();
+                }
+                if (!is_raw) {
+                    begin_run();
+                }
             }
             return DBS_OK;
         }
@@ -259,6 +511,24 @@ std::string probe_of(const common_chat_params & params) {
         probe += stop + " e\n";
     }
     return probe;
+}
+
+/** Whatever may end a run of text in this format. */
+std::vector<std::string> marks_of(const common_chat_params & params, const common_peg_arena & parser) {
+    std::vector<std::string> marks = dbs::marks_of(parser);
+    marks.insert(marks.end(), params.thinking_end_tags.begin(), params.thinking_end_tags.end());
+    marks.push_back(params.thinking_start_tag);
+    for (const common_grammar_trigger & trigger : params.grammar_triggers) {
+        if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) {
+            marks.push_back(trigger.value);
+        }
+    }
+    for (const std::string & mark : params.preserved_tokens) {
+        if (mark.size() > 1) {
+            marks.push_back(mark);
+        }
+    }
+    return marks;
 }
 
 // Formats whose answer is its own content: no tools, no thought to split off.
@@ -308,6 +578,7 @@ int32_t dbs_parser_new(const dbs_chat * chat, int32_t parse_tool_calls, dbs_pars
         parser->parses_calls            = parse_tool_calls == 1;
         parser->trims_newlines          = chat->params.supports_thinking && chat->reasoning != COMMON_REASONING_FORMAT_NONE;
         parser->probe                   = probe_of(chat->params);
+        parser->marks                   = dbs::MarkMatcher(marks_of(chat->params, parser->syntax.parser));
         parser->is_raw                  = is_plain(*chat, parser->syntax, parser->probe);
         if (chat->continues || (chat->reasoning == COMMON_REASONING_FORMAT_NONE && prompt_closes_a_thought(chat->params))) {
             // What the prompt already holds of this message is not the answer: a caller's own beginning, or the empty thought that

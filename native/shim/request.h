@@ -29,6 +29,8 @@ struct dbs_templates {
     bool                      thinks_by_default = true;  // the value that does what the template does where nobody sets one
     bool                      is_analysed       = false; // its formats are found by upstream's analysis, of which messages are no part
 
+    int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
+
     std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
 };
 
@@ -37,6 +39,7 @@ struct dbs_chat {
     std::string             grammar;                   // the template's, or the caller's
     bool                    grammar_is_callers = false; // a caller's grammar begins with the answer, not with the generation prompt
     std::vector<std::string> openings;                  // words of which one must open the answer, a thought aside; empty: any may
+    std::string              opening_thought;           // what may stand before one of them to open a thought; empty: nothing
     common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
     bool                    continues          = false;
     std::vector<int32_t>    preserved; // sorted

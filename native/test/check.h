@@ -132,4 +132,6 @@ void test_chat(const Demo & demo);
 void test_parser(const Demo & demo);
 void test_models(const Demo & demo);
 void test_memory(const Demo & demo);
+void test_triggers();
+void test_tools(const Demo & demo, const std::string & directory);
 void test_templates(const Demo & demo, const std::string & directory);

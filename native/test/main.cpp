@@ -50,10 +50,12 @@ int main(int argc, char ** argv) {
     test_sampling(demo);
     test_grammars(demo);
     test_constraints(demo, std::string(argv[3]) + "/../..");
+    test_triggers();
     test_chat(demo);
     test_parser(demo);
     test_models(demo);
     test_memory(demo);
+    test_tools(demo, argv[3]);
     test_templates(demo, argv[3]);
 
     std::fflush(stderr);

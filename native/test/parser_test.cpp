@@ -176,6 +176,47 @@ void arguments_that_nest_without_end_do_not_blow_the_stack(dbs_templates * templ
     dbs_chat_free(chat);
 }
 
+/** Text streams while it is free, whatever marks it nearly holds; a call's arguments too. */
+void no_text_waits_longer_than_it_must(dbs_templates * templates) {
+    Request request("What is the weather in Paris?");
+    request.tools                  = weather_tools;
+    request.inputs.enable_thinking = 1;
+    dbs_chat *  chat = request.applied(templates);
+    std::string raw  = "I think: <b> </thin {\"a\": [";
+    for (int i = 0; i < 300; i++) {
+        raw += "step {" + std::to_string(i) + "\n\n";
+    }
+    raw += "\n</think>\n\nSee <tool_ca> and [here]: ";
+    for (int i = 0; i < 300; i++) {
+        raw += "{[ word <" + std::to_string(i) + "> \n";
+    }
+    raw += "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"";
+    for (int i = 0; i < 300; i++) {
+        raw += "P{ar\\n\\\"is\\\" [" + std::to_string(i) + " it's \xC3\xA9 ";
+    }
+    raw += "\"}}\n</tool_call>";
+    const Answer whole = parsed_in_every_step(chat, raw);
+    CHECK(whole.status == DBS_OK && whole.names.size() == 1);
+    CHECK(whole.reasoning.size() > 3000 && whole.content.size() > 3000 && whole.arguments.size() == 1 && whole.arguments[0].size() > 6000);
+
+    dbs_parser * parser = nullptr;
+    CHECK_STATUS(DBS_OK, dbs_parser_new(chat, 1, &parser));
+    size_t out   = 0;
+    size_t worst = 0;
+    for (size_t i = 0; i < raw.size(); i++) {
+        const dbs_delta * deltas = nullptr;
+        size_t            n      = 0;
+        CHECK_STATUS(DBS_OK, dbs_parser_feed(parser, &raw[i], 1, 0, &deltas, &n));
+        for (size_t k = 0; k < n; k++) {
+            out += deltas[k].text.size;
+        }
+        worst = std::max(worst, i + 1 - out);
+    }
+    CHECK(worst < 200); // the tags and newlines, and a small part of what is read again
+    dbs_parser_free(parser);
+    dbs_chat_free(chat);
+}
+
 void a_continued_message_is_not_repeated(dbs_templates * templates) {
     Request request("");
     request.messages                      = R"([{"role":"user","content":"Count"},{"role":"assistant","content":"1, 2,"}])";
@@ -195,6 +236,7 @@ void test_parser(const Demo & demo) {
     calls_that_nobody_wants_parsed_stay_text(templates);
     what_does_not_parse_is_handed_out_as_content(templates);
     arguments_that_nest_without_end_do_not_blow_the_stack(templates);
+    no_text_waits_longer_than_it_must(templates);
     a_continued_message_is_not_repeated(templates);
     dbs_templates_free(templates);
     dbs_parser_free(nullptr);

@@ -47,9 +47,6 @@ final class ChatEndpoint {
                         Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
                         request.stops().matcher(format.stops(), memory), shape));
                 Grammar grammar = format.compileGrammar();
-                if (grammar == null && request.requiresToolCall()) {
-                    throw ChatRequest.unenforceable();
-                }
                 choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(), choice.ring()));
             }

@@ -2,7 +2,6 @@ package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
-import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.llama.ChatFormat;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ChatTemplate.ChatInputs;
@@ -90,12 +89,6 @@ final class ChatRequest implements AutoCloseable {
                     thinking.isSplit(),
                     continues));
         }
-    }
-
-    /** Refuses a required tool call that nothing would enforce: a model whose template gives no grammar for calls. */
-    static AgentException unenforceable() {
-        return AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "tool_choice",
-                "this model's template cannot be made to call a tool; use auto");
     }
 
     @Override

@@ -76,15 +76,6 @@ class ChatToolsTest {
     }
 
     @Test
-    void aRequiredCallThatNothingEnforcesIsRefusedByName() {
-        AgentException refused = ChatFixture.answering("x").chatRefusal(
-                "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"ungrammatical\"}}],\"tool_choice\":\"required\"");
-
-        assertThat(refused.code()).isEqualTo(ErrorCode.UNSUPPORTED_PARAMETER);
-        assertThat(refused.param()).contains("tool_choice");
-    }
-
-    @Test
     void malformedToolsAreRefusedByName() {
         ChatFixture fixture = ChatFixture.answering("x");
         for (String tools : new String[] {"{}", "[1]", "[{}]", "[{\"type\":\"function\"}]", "[{\"type\":\"function\",\"function\":{\"name\":\"\"}}]",
