@@ -21,6 +21,7 @@
 #include "own_tools.h"
 #include "request.h"
 #include "sampling.h"
+#include "schema_grammar.h"
 #include "vocab.h"
 
 namespace {
@@ -142,8 +143,27 @@ int32_t blame(const common_chat_templates_inputs & inputs) {
     return DBS_BAD_TEMPLATE;
 }
 
-/** Fills `out` from `in`, checking each JSON text on its way. */
-int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in, common_chat_templates_inputs & out) {
+// Upstream builds an answer's grammar around this in place of the request's schema, and its one literal then becomes a rule of ours.
+const std::string stand_in_schema  = R"({"const":{"dbs-schema":true}})";
+const std::string stand_in_literal = R"("{\"dbs-schema\":true}")";
+
+void replace_all(std::string & text, const std::string & from, const std::string & to) {
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+        text.replace(at, from.size(), to);
+    }
+}
+
+/** Puts the request's schema where its stand-in is: in the grammar, and in the prompts of templates that show it. */
+void put_schema(const dbs_slice & schema, const dbs::SchemaGrammar & answer, common_chat_params & params) {
+    if (!params.grammar.empty()) {
+        replace_all(params.grammar, stand_in_literal, answer.start);
+        params.grammar += "\n" + answer.rules;
+    }
+    replace_all(params.prompt, common_json::parse(stand_in_schema).dump(), text_of(schema));
+}
+
+/** Fills `out` from `in`, checking each JSON text on its way, and `answer` from its schema. */
+int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in, common_chat_templates_inputs & out, dbs::SchemaGrammar & answer) {
     common_json messages;
     if (!read_json(text_of(in.messages), messages)) {
         return DBS_BAD_JSON;
@@ -176,7 +196,14 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
         if (!schema.is_object()) {
             return DBS_BAD_SCHEMA;
         }
-        out.json_schema = schema.dump();
+        status = dbs::guarded(DBS_BAD_SCHEMA, [&]() -> int32_t {
+            answer          = dbs::schema_grammar(schema);
+            out.json_schema = stand_in_schema;
+            return DBS_OK;
+        });
+        if (status != DBS_OK) {
+            return status;
+        }
     }
     out.enable_thinking = in.enable_thinking == -1 ? templates.thinks_by_default : in.enable_thinking == 1;
     if (in.kwargs.size > 0) {
@@ -480,10 +507,34 @@ int32_t dbs_schema_to_grammar(const char * schema, size_t size, dbs_text ** out)
         if (!json.is_object()) {
             return DBS_BAD_SCHEMA;
         }
-        auto text  = std::make_unique<dbs_text>();
-        text->text = json_schema_to_grammar(json);
-        *out       = text.release();
+        const dbs::SchemaGrammar grammar = dbs::schema_grammar(json);
+        auto                     text    = std::make_unique<dbs_text>();
+        text->text                       = "root ::= " + grammar.start + "\n" + grammar.rules;
+        *out                             = text.release();
         return DBS_OK;
+    });
+}
+
+int32_t dbs_schema_check(const char * schema, size_t size, dbs_text ** out) {
+    if (schema == nullptr || out == nullptr) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *out = nullptr;
+    return dbs::on_deep_stack(DBS_BAD_SCHEMA, [&]() -> int32_t {
+        common_json json;
+        if (!read_json(std::string(schema, size), json)) {
+            return DBS_BAD_JSON;
+        }
+        if (!json.is_object()) {
+            return DBS_BAD_SCHEMA;
+        }
+        auto text  = std::make_unique<dbs_text>();
+        text->text = dbs::schema_grammar(json).ignored;
+        if (text->text.empty()) {
+            return DBS_OK;
+        }
+        *out = text.release();
+        return DBS_BAD_SCHEMA;
     });
 }
 
@@ -558,7 +609,8 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
     }
     return dbs::on_deep_stack(DBS_INTERNAL, [&]() -> int32_t {
         common_chat_templates_inputs in;
-        int32_t                      status = read_inputs(*templates, *inputs, in);
+        dbs::SchemaGrammar           answer;
+        int32_t                      status = read_inputs(*templates, *inputs, in, answer);
         if (status != DBS_OK) {
             return status;
         }
@@ -576,6 +628,9 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         });
         if (status != DBS_OK) {
             return status == DBS_BAD_TEMPLATE ? blame(in) : status;
+        }
+        if (!in.json_schema.empty()) {
+            put_schema(inputs->json_schema, answer, chat->params);
         }
         if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && templates->lacks_tools != 1) {
             chat->openings        = openings_of_a_call(*templates, in, chat->params);

@@ -250,8 +250,19 @@ typedef struct dbs_text dbs_text;
 DBS_API void dbs_text_get(const dbs_text * text, dbs_slice * out);
 DBS_API void dbs_text_free(dbs_text * text);
 
-/* JSON schema (JSON text) → GBNF. The caller has bounded its depth. */
+/*
+ * JSON schema (JSON text) → GBNF. The caller has bounded its depth. Every text of the grammar is valid JSON, and valid under the schema but
+ * for keywords that dbs_schema_check names. DBS_BAD_SCHEMA: no value satisfies it, a `$ref` leads nowhere, out of the schema or only to
+ * itself, or it is too large.
+ */
 DBS_API int32_t dbs_schema_to_grammar(const char * schema, size_t size, dbs_text ** out);
+
+/*
+ * DBS_OK when the grammar of a schema enforces all of its keywords. Otherwise DBS_BAD_SCHEMA, with *out the first one that it does not and
+ * its place, "multipleOf at /properties/2": properties by number, so that the text is made of keywords and numbers only. *out is NULL
+ * when there is no grammar at all.
+ */
+DBS_API int32_t dbs_schema_check(const char * schema, size_t size, dbs_text ** out);
 
 /* ---- chat templates ------------------------------------------------------------------------------------------- */
 

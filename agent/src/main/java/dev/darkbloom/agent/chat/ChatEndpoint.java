@@ -28,6 +28,7 @@ final class ChatEndpoint {
         try (Closer closer = new Closer()) {
             ChatRequest request = closer.add(ChatRequest.read(body));
             ModelLease lease = closer.add(context.acquireForText(model));
+            request.check(lease.tokenizer());
             Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     lease.tokenizer().vocabularySize(), samplerMemory);

@@ -6,6 +6,7 @@ import dev.darkbloom.agent.llama.ChatFormat;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ChatTemplate.ChatInputs;
 import dev.darkbloom.agent.llama.ChatTemplate.ToolChoice;
+import dev.darkbloom.agent.llama.Tokenizer;
 import java.util.Optional;
 
 /**
@@ -39,6 +40,11 @@ final class ChatRequest implements AutoCloseable {
     /** Reads the members; borrows the body for as long as the result is used. */
     static ChatRequest read(RequestBody body) {
         return new ChatRequest(body);
+    }
+
+    /** Refuses what the model's tokenizer knows to be unenforceable; see {@link Constraint#check}. */
+    void check(Tokenizer tokenizer) {
+        constraint.check(tokenizer);
     }
 
     private boolean hasTools() {

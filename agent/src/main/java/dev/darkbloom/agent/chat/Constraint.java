@@ -6,6 +6,7 @@ import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
+import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -22,10 +23,12 @@ final class Constraint implements AutoCloseable {
 
     private final MemorySegment schema;
     private final Content grammar;
+    private final boolean strict;
 
-    private Constraint(MemorySegment schema, Content grammar) {
+    private Constraint(MemorySegment schema, Content grammar, boolean strict) {
         this.schema = schema;
         this.grammar = grammar;
+        this.strict = strict;
     }
 
     /**
@@ -37,7 +40,7 @@ final class Constraint implements AutoCloseable {
         MemorySegment schema = schema(body);
         Slice text = body.value("grammar", Kind.STRING);
         if (text.isEmpty() || body.json().isEmptyText(text)) {
-            return new Constraint(schema, Content.confined(1));
+            return new Constraint(schema, Content.confined(1), isStrict(body));
         }
         if (schema.byteSize() > 0) {
             throw RequestBody.invalid("grammar", "grammar cannot be combined with a schema or a response format");
@@ -45,7 +48,7 @@ final class Constraint implements AutoCloseable {
         Content grammar = Content.confined(text.length());
         try {
             body.json().decode(text, grammar);
-            return new Constraint(schema, grammar);
+            return new Constraint(schema, grammar, false);
         } catch (Throwable t) {
             grammar.close();
             throw t;
@@ -92,6 +95,34 @@ final class Constraint implements AutoCloseable {
             return checkedSchema(body, inner, "response_format");
         }
         throw RequestBody.invalid("response_format", "response_format.type must be text, json_object or json_schema");
+    }
+
+    private static boolean isStrict(RequestBody body) {
+        JsonScanner json = body.json();
+        Slice format = body.value("response_format", Kind.OBJECT);
+        if (format.isEmpty()) {
+            return false;
+        }
+        Slice wrapper = json.member(format, "json_schema");
+        Slice strict = json.member(!wrapper.isEmpty() && json.kind(wrapper) == Kind.OBJECT ? wrapper : format, "strict");
+        if (strict.isEmpty() || json.kind(strict) == Kind.NULL) {
+            return false;
+        }
+        if (json.kind(strict) != Kind.TRUE && json.kind(strict) != Kind.FALSE) {
+            throw RequestBody.invalid("response_format", "response_format.json_schema.strict must be a boolean");
+        }
+        return json.kind(strict) == Kind.TRUE;
+    }
+
+    /**
+     * Refuses a strict schema that cannot be enforced whole; one that is not strict loses the keywords that are not enforced.
+     *
+     * @throws AgentException {@code INVALID_SCHEMA}, with the keyword and its place
+     */
+    void check(Tokenizer tokenizer) {
+        if (strict && schema.byteSize() > 0) {
+            tokenizer.checkSchema(schema);
+        }
     }
 
     private static MemorySegment checkedSchema(RequestBody body, Slice schema, String param) {

@@ -33,6 +33,7 @@ final class TextEndpoint {
             StopStrings stops = closer.add(StopStrings.read(body));
             ModelLease lease = closer.add(context.acquireForText(model));
             Tokenizer tokenizer = lease.tokenizer();
+            constraint.check(tokenizer);
             Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     tokenizer.vocabularySize(), samplerMemory);

@@ -1,11 +1,13 @@
 package dev.darkbloom.agent.llama;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.bindings.dbs_slice;
 import dev.darkbloom.agent.bindings.llama_h;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 
 /** A model's vocabulary. Borrows the model; any thread ({@code llama.h}: the tokenization functions are thread-safe). */
 final class LlamaVocab implements Tokenizer {
@@ -79,6 +81,29 @@ final class LlamaVocab implements Tokenizer {
                 MemorySegment slice = dbs_slice.allocate(scratch);
                 llama_h.dbs_text_get(text, slice);
                 return compile(Shim.view(slice, scratch));
+            } finally {
+                llama_h.dbs_text_free(text);
+            }
+        }
+    }
+
+    @Override
+    public void checkSchema(MemorySegment schema) {
+        try (var scratch = Arena.ofConfined()) {
+            MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
+            int status = llama_h.dbs_schema_check(schema, schema.byteSize(), out);
+            MemorySegment text = out.get(ValueLayout.ADDRESS, 0);
+            if (text.address() == 0) {
+                Shim.check(status, "JSON schema", ErrorCode.INVALID_SCHEMA);
+                return;
+            }
+            try {
+                MemorySegment slice = dbs_slice.allocate(scratch);
+                llama_h.dbs_text_get(text, slice);
+                // Keywords and numbers alone: no content.
+                String keyword = new String(Shim.view(slice, scratch).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.US_ASCII);
+                throw new AgentException(ErrorCode.INVALID_SCHEMA,
+                        "JSON schema: with strict, every keyword must be enforceable; not supported: " + keyword);
             } finally {
                 llama_h.dbs_text_free(text);
             }

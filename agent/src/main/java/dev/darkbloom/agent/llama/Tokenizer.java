@@ -35,6 +35,13 @@ public interface Tokenizer {
      */
     Grammar compileSchema(MemorySegment schema);
 
+    /**
+     * Refuses a JSON schema with a keyword that the grammar of {@link #compileSchema} would not enforce.
+     *
+     * @throws dev.darkbloom.agent.base.AgentException {@code INVALID_SCHEMA}; names the keyword and its place, with properties by number
+     */
+    void checkSchema(MemorySegment schema);
+
     /** The bytes and the nature of every token; made once per model, read without a call. */
     interface PieceTable {
         /** Returns all pieces, one after the other; bytes, read-only. */

@@ -24,6 +24,7 @@ public final class FakeTokenizer implements Tokenizer {
 
     private final MemorySegment bytes;
     private final List<String> grammars = new ArrayList<>();
+    private final List<String> checkedSchemas = new ArrayList<>();
     private int openGrammars;
 
     public FakeTokenizer() {
@@ -48,6 +49,11 @@ public final class FakeTokenizer implements Tokenizer {
 
     public int openGrammars() {
         return openGrammars;
+    }
+
+    /** Returns the schemas that were to be refused if not enforceable, in order. */
+    public List<String> checkedSchemas() {
+        return checkedSchemas;
     }
 
     /** Returns the sources of what was compiled. */
@@ -84,6 +90,12 @@ public final class FakeTokenizer implements Tokenizer {
     @Override
     public Grammar compileSchema(MemorySegment schema) {
         return open(OffHeap.text(schema));
+    }
+
+    /** Knows no keyword of a schema and so refuses none, but keeps the questions. */
+    @Override
+    public void checkSchema(MemorySegment schema) {
+        checkedSchemas.add(OffHeap.text(schema));
     }
 
     /** Returns an open grammar that is counted until it is closed. */

@@ -61,6 +61,9 @@ public final class FakeVocabulary implements Tokenizer, Tokenizer.PieceTable {
     }
 
     @Override
+    public void checkSchema(MemorySegment schema) {}
+
+    @Override
     public MemorySegment bytes() {
         return bytes.asReadOnly();
     }

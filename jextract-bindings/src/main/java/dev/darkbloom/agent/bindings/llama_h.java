@@ -7143,6 +7143,68 @@ public class llama_h extends llama_h$shared {
         }
     }
 
+    private static class dbs_schema_check {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            llama_h.C_INT,
+            llama_h.C_POINTER,
+            llama_h.C_LONG,
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("dbs_schema_check");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t dbs_schema_check(const char *schema, size_t size, dbs_text **out)
+     * }
+     */
+    public static FunctionDescriptor dbs_schema_check$descriptor() {
+        return dbs_schema_check.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t dbs_schema_check(const char *schema, size_t size, dbs_text **out)
+     * }
+     */
+    public static MethodHandle dbs_schema_check$handle() {
+        return dbs_schema_check.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t dbs_schema_check(const char *schema, size_t size, dbs_text **out)
+     * }
+     */
+    public static MemorySegment dbs_schema_check$address() {
+        return dbs_schema_check.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t dbs_schema_check(const char *schema, size_t size, dbs_text **out)
+     * }
+     */
+    public static int dbs_schema_check(MemorySegment schema, long size, MemorySegment out) {
+        var mh$ = dbs_schema_check.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("dbs_schema_check", schema, size, out);
+            }
+            return (int)mh$.invokeExact(schema, size, out);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class dbs_templates_new {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             llama_h.C_INT,

@@ -1,0 +1,48 @@
+// Pieces of GBNF text, and the rules that a grammar grows by.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace dbs {
+
+/** What cannot become a grammar. Carries no text: it could only quote the input. */
+struct NoGrammar {};
+
+/** A character of a GBNF class, escaped unless it is a letter or a digit. */
+std::string gbnf_class_char(uint32_t character);
+
+/** A GBNF literal that stands for `text`. */
+std::string gbnf_literal(const std::string & text);
+
+/**
+ * `item` from `least` to `most` times; `most` below 0 means any number. `item` is one symbol. Counts above gbnf_max_count are brought down
+ * to it where that only narrows what is accepted; throws NoGrammar where it would not.
+ */
+std::string gbnf_repeat(const std::string & item, int64_t least, int64_t most);
+
+constexpr int64_t gbnf_max_count = 1000;
+
+/** Joins alternatives that are not empty; brackets them where there are several. */
+std::string gbnf_choice(const std::vector<std::string> & alternatives);
+
+/** Rules under numbered names, so that no name quotes the input. Equal bodies share one rule. */
+class GrammarRules {
+  public:
+    /** A name for a rule whose body is given later. */
+    std::string reserve();
+    void        define(const std::string & name, const std::string & body);
+    /** The name of a rule with this body. Throws NoGrammar when the grammar outgrows its limit. */
+    std::string add(const std::string & body);
+    /** All rules, one a line. */
+    const std::string & text() const { return text_; }
+
+  private:
+    std::string                                  text_;
+    std::unordered_map<std::string, std::string> names_; // by body
+    int                                          count_ = 0;
+};
+
+} // namespace dbs

@@ -1,0 +1,31 @@
+// JSON schemas as grammars.
+#pragma once
+
+#include <string>
+
+#include "json.h"
+
+namespace dbs {
+
+struct SchemaGrammar {
+    std::string rules;   // GBNF, one rule a line, names that begin with `dbs-`
+    std::string start;   // the rule of the whole answer
+    std::string ignored; // the first keyword that the grammar does not enforce, and where: "multipleOf at /properties/2"; empty: none
+};
+
+/**
+ * Turns a schema (draft 2020-12, and what differs in draft 7) into rules whose every text is JSON that is valid under it, but for the
+ * keyword in `ignored` and those after it. The grammar may accept less than the schema: objects have the properties that are named and no
+ * others unless `additionalProperties` asks for them, formats and numbers come in plain forms.
+ *
+ * upstream's converter is not used: it drops keywords silently, lets quotes and backslashes through patterns and property names, and
+ * prints patterns to stderr.
+ *
+ * Places are JSON pointers in which a property is named by its number, so that nothing in `ignored` quotes the schema.
+ *
+ * Throws NoGrammar for a schema that no value satisfies, a reference that leads nowhere or to itself, a keyword of the wrong form, and where
+ * the grammar would outgrow its limits. Recurses; call it on a deep stack.
+ */
+SchemaGrammar schema_grammar(const common_json & schema);
+
+} // namespace dbs
