@@ -12,7 +12,7 @@ import java.util.Optional;
 final class Cors {
     private static final String METHODS = "GET, POST, OPTIONS";
     private static final String DEFAULT_HEADERS = "Authorization, Content-Type";
-    private static final String EXPOSED = "Retry-After, X-Request-Id";
+    private static final String EXPOSED = "Retry-After, X-Request-Id, Request-Id";
     private static final String REQUEST_PRIVATE_NETWORK = "Access-Control-Request-Private-Network";
     private static final String ALLOW_PRIVATE_NETWORK = "Access-Control-Allow-Private-Network";
     private static final String PREFLIGHT_SECONDS = "600";

@@ -186,7 +186,7 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
     }
 
     private void refuse(Exchange exchange, AgentException error, String allow) {
-        byte[] body = ErrorEnvelope.of(error);
+        byte[] body = ErrorEnvelope.of(exchange, error);
         HttpResponse head = parts.heads().refusal(exchange, error.code(), allow, body.length);
         reply(exchange, head, body);
     }

@@ -16,6 +16,9 @@ enum Route {
     PROPS(Kind.PAGE, "/props"),
     METRICS(Kind.PAGE, "/metrics"),
     CHAT_COMPLETIONS(Endpoint.CHAT_COMPLETIONS, Bytes.CHAT_BODY, "/v1/chat/completions", "/chat/completions"),
+    /** Anthropic's SDK adds {@code /v1/messages} to a base URL that may end in {@code /v1} already. */
+    MESSAGES(Endpoint.MESSAGES, Bytes.CHAT_BODY, "/v1/messages", "/messages", "/v1/v1/messages"),
+    COUNT_TOKENS(Endpoint.COUNT_TOKENS, Bytes.CHAT_BODY, "/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),
     COMPLETIONS(Endpoint.COMPLETIONS, Bytes.BODY, "/v1/completions", "/completions", "/completion"),
     EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
     TOKENIZE(Endpoint.TOKENIZE, Bytes.BODY, "/tokenize"),
@@ -94,6 +97,11 @@ enum Route {
     /** Returns whether it is answered without a key and to any origin. */
     boolean isOpen() {
         return kind == Kind.OPEN;
+    }
+
+    /** Returns whether it speaks as Anthropic's Messages API does, errors and headers included. */
+    boolean isMessages() {
+        return this == MESSAGES || this == COUNT_TOKENS;
     }
 
     /** Returns what {@code chat} calls it; empty for pages. */

@@ -96,6 +96,19 @@ public enum ErrorCode {
         return this == UNAUTHORIZED ? "authentication_error" : kind.wireType;
     }
 
+    /** Returns the {@code error.type} of the envelope of Anthropic's Messages API. */
+    public String messagesType() {
+        return switch (httpStatus) {
+            case 401 -> "authentication_error";
+            case 403 -> "permission_error";
+            case 404 -> "not_found_error";
+            case 413 -> "request_too_large";
+            case 429 -> "rate_limit_error";
+            case 503 -> "overloaded_error";
+            default -> httpStatus < 500 ? "invalid_request_error" : "api_error";
+        };
+    }
+
     /** Returns what mends it, in a few words or as a command. */
     public String remedy() {
         return remedy;

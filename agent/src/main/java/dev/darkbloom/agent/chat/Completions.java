@@ -56,6 +56,8 @@ public final class Completions {
             switch (endpoint) {
                 case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
                 case COMPLETIONS -> new TextEndpoint(context).complete(request);
+                case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
+                case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
                 case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
@@ -72,6 +74,7 @@ public final class Completions {
         return switch (endpoint) {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
+            case MESSAGES, COUNT_TOKENS -> Parameters.MESSAGES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
             case TOKENIZE -> Parameters.TOKENIZE;
             case DETOKENIZE -> Parameters.DETOKENIZE;

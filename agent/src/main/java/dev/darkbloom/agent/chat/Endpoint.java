@@ -4,6 +4,8 @@ package dev.darkbloom.agent.chat;
 public enum Endpoint {
     CHAT_COMPLETIONS,
     COMPLETIONS,
+    MESSAGES,
+    COUNT_TOKENS,
     EMBEDDINGS,
     TOKENIZE,
     DETOKENIZE,

@@ -15,6 +15,13 @@ final class ErrorJson {
                 .raw("\"}");
     }
 
+    /** As Anthropic's API has it. */
+    static void writeMessages(SseWriter json, AgentException error) {
+        json.raw("\"error\":{\"type\":\"").raw(error.code().messagesType())
+                .raw("\",\"message\":\"").raw(text(error.code()))
+                .raw("\"}");
+    }
+
     private static String text(ErrorCode code) {
         return switch (code) {
             case NO_KV_SPACE, OUT_OF_MEMORY, QUEUE_FULL -> "no room to go on";

@@ -93,6 +93,19 @@ final class Parameters {
 
     static final Parameters DETOKENIZE = new Parameters(List.of("model", "tokens"), List.of(), Map.of(), Map.of());
 
+    /** Anthropic's Messages API as the pinned {@code @anthropic-ai/sdk} types it, its beta included; for counting tokens too. */
+    static final Parameters MESSAGES = new Parameters(
+            concat(MessagesBody.COPIED, "messages", "system", "stop_sequences", "thinking", "tools", "tool_choice", "output_config", "output_format"),
+            List.of("metadata", "service_tier", "cache_control", "inference_geo", "diagnostics", "user_profile_id", "workspace_id", "speed", "betas",
+                    "billing_policy", "fallbacks", "fallback_credit_token"),
+            Map.of(
+                    "container", List.of(),
+                    "mcp_servers", List.of("[]"),
+                    "context_management", List.of("{}", "{\"edits\":[]}"),
+                    "compaction", List.of(),
+                    "thread", List.of()),
+            Map.of());
+
     private final Map<String, Parameter> byName = new HashMap<>();
     private final NameTable names;
 
