@@ -54,8 +54,9 @@ final class ConnectionSetup extends ChannelInitializer<Channel> {
         @Override
         public void channelActive(ChannelHandlerContext ctx) {
             AgentException error = Refusals.tooManyConnections(parts.limits().maxConnections());
-            byte[] body = ErrorEnvelope.of(error);
-            var head = parts.heads().refusal(Exchange.unread(RequestIds.next()), error.code(), "", body.length);
+            var exchange = Exchange.unread(RequestIds.next());
+            byte[] body = ErrorEnvelope.of(exchange, error);
+            var head = parts.heads().refusal(exchange, error.code(), "", body.length);
             var response = new DefaultFullHttpResponse(
                     head.protocolVersion(), head.status(), Unpooled.wrappedBuffer(body), head.headers(), head.headers().copy().clear());
             ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);

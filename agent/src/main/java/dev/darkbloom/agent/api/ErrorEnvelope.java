@@ -7,24 +7,42 @@ import dev.darkbloom.agent.base.ErrorCode;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The body of every refusal: {@code {"error":{"message","type","code","param"}}}, as OpenAI's clients read it. */
+/**
+ * The body of every refusal: {@code {"error":{"message","type","code","param"}}}, as OpenAI's clients read it; on the routes of Anthropic's
+ * API {@code {"type":"error","error":{"type","message"},"request_id"}}, as its clients do.
+ */
 final class ErrorEnvelope {
     private static final JsonMapper JSON = new JsonMapper();
 
     private ErrorEnvelope() {}
 
     /** Returns the envelope as UTF-8. */
-    static byte[] of(AgentException error) {
+    static byte[] of(Exchange exchange, AgentException error) {
+        try {
+            return JSON.writeValueAsBytes(exchange.isMessages() ? messages(exchange, error) : Map.of("error", fields(error)));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Map<String, Object> messages(Exchange exchange, AgentException error) {
+        var inner = new LinkedHashMap<String, Object>();
+        inner.put("type", error.code().messagesType());
+        inner.put("message", error.getMessage());
+        var envelope = new LinkedHashMap<String, Object>();
+        envelope.put("type", "error");
+        envelope.put("error", inner);
+        envelope.put("request_id", exchange.id().value());
+        return envelope;
+    }
+
+    private static Map<String, Object> fields(AgentException error) {
         var fields = new LinkedHashMap<String, Object>();
         fields.put("message", error.getMessage());
         fields.put("type", error.code().wireType());
         fields.put("code", error.code().wireCode());
         fields.put("param", error.param().orElse(null));
-        try {
-            return JSON.writeValueAsBytes(Map.of("error", fields));
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException(e);
-        }
+        return fields;
     }
 
     /** Returns what a client hears of a failure that is not its own and that nobody foresaw. */

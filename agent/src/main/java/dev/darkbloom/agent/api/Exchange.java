@@ -61,6 +61,11 @@ record Exchange(
         return version.equals(HttpVersion.HTTP_1_1);
     }
 
+    /** Returns whether the client speaks Anthropic's Messages API. */
+    boolean isMessages() {
+        return route.isPresent() && route.get().isMessages();
+    }
+
     /** Returns the route's name in metrics. */
     String label() {
         return route.map(Route::label).orElse("other");

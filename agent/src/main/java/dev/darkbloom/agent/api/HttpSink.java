@@ -15,6 +15,7 @@ final class HttpSink implements ResponseSink {
     private static final MemorySegment PING = bytes(": ping\n\n");
     private static final MemorySegment DONE = bytes("data: [DONE]\n\n");
     private static final MemorySegment DATA = bytes("data: ");
+    private static final MemorySegment ERROR_DATA = bytes("event: error\ndata: ");
 
     private final Exchange exchange;
     private final ResponseHeads heads;
@@ -75,6 +76,12 @@ final class HttpSink implements ResponseSink {
     }
 
     @Override
+    public void endTypedStream() {
+        enter(Phase.STREAMING, Phase.ENDED);
+        outbox.end();
+    }
+
+    @Override
     public void abortStream() {
         enter(Phase.STREAMING, Phase.ENDED);
         outbox.end();
@@ -107,7 +114,7 @@ final class HttpSink implements ResponseSink {
 
     /** Ends whatever has begun because of {@code error}: a refusal before the first byte, an event after it, nothing after the end. */
     void fail(AgentException error) {
-        byte[] envelope = ErrorEnvelope.of(error);
+        byte[] envelope = ErrorEnvelope.of(exchange, error);
         switch (phase) {
             case SILENT -> {
                 phase = Phase.ENDED;
@@ -119,7 +126,7 @@ final class HttpSink implements ResponseSink {
             }
             case STREAMING -> {
                 phase = Phase.ENDED;
-                outbox.append(DATA, MemorySegment.ofArray(envelope));
+                outbox.append(exchange.isMessages() ? ERROR_DATA : DATA, MemorySegment.ofArray(envelope));
                 outbox.append(EVENT_END, NOTHING);
                 outbox.end();
             }

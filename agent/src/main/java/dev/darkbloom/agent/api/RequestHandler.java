@@ -95,7 +95,7 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
                 if (route.endpoint().isPresent()) {
                     receiveBody(request, route);
                 } else {
-                    afterBody(request, exchange -> run(exchange, null, sink -> parts.pages().answer(route, id, query, sink)));
+                    afterBody(request, exchange -> run(exchange, null, sink -> parts.pages().answer(route, request.method().name(), id, query, sink)));
                 }
             }
             case Verdict.Preflight(var allow) -> {
@@ -186,7 +186,7 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
     }
 
     private void refuse(Exchange exchange, AgentException error, String allow) {
-        byte[] body = ErrorEnvelope.of(error);
+        byte[] body = ErrorEnvelope.of(exchange, error);
         HttpResponse head = parts.heads().refusal(exchange, error.code(), allow, body.length);
         reply(exchange, head, body);
     }

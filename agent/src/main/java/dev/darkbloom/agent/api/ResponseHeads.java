@@ -18,6 +18,7 @@ final class ResponseHeads {
 
     private static final String EVENT_STREAM = "text/event-stream";
     private static final String REQUEST_ID = "X-Request-Id";
+    private static final String MESSAGES_REQUEST_ID = "Request-Id";
     private static final String ACCEL_BUFFERING = "X-Accel-Buffering";
     private static final String CHALLENGE = "Bearer";
     private static final String ANY_ORIGIN = "*";
@@ -83,6 +84,9 @@ final class ResponseHeads {
         HttpHeaders headers = head.headers();
         headers.set(HttpHeaderNames.DATE, DateFormatter.format(new Date()));
         headers.set(REQUEST_ID, exchange.id().value());
+        if (exchange.isMessages()) {
+            headers.set(MESSAGES_REQUEST_ID, exchange.id().value());
+        }
         Cors.mark(headers, exchange.origin());
         // Said to every client, since each version of HTTP reads silence in its own way and the answer itself is always HTTP/1.1.
         boolean stays = keepAlive && !draining.getAsBoolean();

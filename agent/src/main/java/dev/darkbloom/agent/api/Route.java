@@ -16,7 +16,15 @@ enum Route {
     PROPS(Kind.PAGE, "/props"),
     METRICS(Kind.PAGE, "/metrics"),
     CHAT_COMPLETIONS(Endpoint.CHAT_COMPLETIONS, Bytes.CHAT_BODY, "/v1/chat/completions", "/chat/completions"),
+    /** Anthropic's SDK adds {@code /v1/messages} to a base URL that may end in {@code /v1} already. */
+    MESSAGES(Endpoint.MESSAGES, Bytes.CHAT_BODY, "/v1/messages", "/messages", "/v1/v1/messages"),
+    COUNT_TOKENS(Endpoint.COUNT_TOKENS, Bytes.CHAT_BODY, "/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),
     COMPLETIONS(Endpoint.COMPLETIONS, Bytes.BODY, "/v1/completions", "/completions", "/completion"),
+    RESPONSES(Endpoint.RESPONSES, Bytes.BODY, "/v1/responses", "/responses"),
+    /** One response that is kept; asked for, or deleted. */
+    RESPONSE(Kind.KEPT, "/v1/responses/{id}", "/responses/{id}"),
+    RESPONSE_ITEMS(Kind.PAGE, "/v1/responses/{id}/input_items", "/responses/{id}/input_items"),
+    RESPONSE_CANCEL(Kind.ACTION, "/v1/responses/{id}/cancel", "/responses/{id}/cancel"),
     EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
     TOKENIZE(Endpoint.TOKENIZE, Bytes.BODY, "/tokenize"),
     DETOKENIZE(Endpoint.DETOKENIZE, Bytes.BODY, "/detokenize"),
@@ -25,12 +33,16 @@ enum Route {
     private static final String ID = "/{id}";
     private static final Map<String, Route> EXACT = new HashMap<>();
     private static final Map<String, Route> PREFIXES = new HashMap<>();
+    private static final Map<String, Map<String, Route>> SUFFIXES = new HashMap<>(); // by prefix
 
     static {
         for (Route route : values()) {
             for (String path : route.paths) {
                 if (path.endsWith(ID)) {
                     PREFIXES.put(path.substring(0, path.length() - ID.length() + 1), route);
+                } else if (path.contains(ID + "/")) {
+                    int at = path.indexOf(ID);
+                    SUFFIXES.computeIfAbsent(path.substring(0, at + 1), _ -> new HashMap<>()).put(path.substring(at + ID.length()), route);
                 } else {
                     EXACT.put(path, route);
                 }
@@ -64,6 +76,10 @@ enum Route {
         OPEN,
         /** GET, with the key. */
         PAGE,
+        /** GET or DELETE, with the key. */
+        KEPT,
+        /** POST without a body that counts, with the key. */
+        ACTION,
         /** POST of a body to {@code chat}, with the key. */
         REQUEST
     }
@@ -85,7 +101,13 @@ enum Route {
         }
         for (var prefix : PREFIXES.entrySet()) {
             if (path.startsWith(prefix.getKey()) && path.length() > prefix.getKey().length()) {
-                return Optional.of(new Match(prefix.getValue(), path.substring(prefix.getKey().length())));
+                String rest = path.substring(prefix.getKey().length());
+                for (var suffix : SUFFIXES.getOrDefault(prefix.getKey(), Map.of()).entrySet()) {
+                    if (rest.endsWith(suffix.getKey()) && rest.length() > suffix.getKey().length()) {
+                        return Optional.of(new Match(suffix.getValue(), rest.substring(0, rest.length() - suffix.getKey().length())));
+                    }
+                }
+                return Optional.of(new Match(prefix.getValue(), rest));
             }
         }
         return Optional.empty();
@@ -94,6 +116,11 @@ enum Route {
     /** Returns whether it is answered without a key and to any origin. */
     boolean isOpen() {
         return kind == Kind.OPEN;
+    }
+
+    /** Returns whether it speaks as Anthropic's Messages API does, errors and headers included. */
+    boolean isMessages() {
+        return this == MESSAGES || this == COUNT_TOKENS;
     }
 
     /** Returns what {@code chat} calls it; empty for pages. */
@@ -108,11 +135,19 @@ enum Route {
 
     /** Returns the value of {@code Allow}. */
     String allow() {
-        return kind == Kind.REQUEST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+        return switch (kind) {
+            case OPEN, PAGE -> "GET, HEAD, OPTIONS";
+            case KEPT -> "GET, HEAD, DELETE, OPTIONS";
+            case ACTION, REQUEST -> "POST, OPTIONS";
+        };
     }
 
     boolean takes(String method) {
-        return kind == Kind.REQUEST ? method.equals("POST") : method.equals("GET") || method.equals("HEAD");
+        return switch (kind) {
+            case OPEN, PAGE -> method.equals("GET") || method.equals("HEAD");
+            case KEPT -> method.equals("GET") || method.equals("HEAD") || method.equals("DELETE");
+            case ACTION, REQUEST -> method.equals("POST");
+        };
     }
 
     /** Returns the path that stands for it in metrics and logs. */

@@ -9,6 +9,7 @@ public enum ErrorCode {
     INVALID_REQUEST(Kind.REQUEST, 400, "invalid_request", "correct the request"),
     INVALID_JSON(Kind.REQUEST, 400, "invalid_json", "send one well-formed JSON object"),
     UNSUPPORTED_PARAMETER(Kind.REQUEST, 400, "unsupported_parameter", "leave the named parameter out"),
+    PREVIOUS_RESPONSE_NOT_FOUND(Kind.REQUEST, 400, "previous_response_not_found", "send the whole conversation"),
     CONTEXT_TOO_LONG(Kind.REQUEST, 400, "request_exceeds_context", "shorten the prompt, or start with a larger --ctx-size"),
     INVALID_GRAMMAR(Kind.REQUEST, 400, "invalid_grammar", "correct the grammar"),
     INVALID_SCHEMA(Kind.REQUEST, 400, "invalid_schema", "correct the JSON schema"),
@@ -94,6 +95,19 @@ public enum ErrorCode {
     /** Returns the {@code error.type} of the OpenAI envelope. */
     public String wireType() {
         return this == UNAUTHORIZED ? "authentication_error" : kind.wireType;
+    }
+
+    /** Returns the {@code error.type} of the envelope of Anthropic's Messages API. */
+    public String messagesType() {
+        return switch (httpStatus) {
+            case 401 -> "authentication_error";
+            case 403 -> "permission_error";
+            case 404 -> "not_found_error";
+            case 413 -> "request_too_large";
+            case 429 -> "rate_limit_error";
+            case 503 -> "overloaded_error";
+            default -> httpStatus < 500 ? "invalid_request_error" : "api_error";
+        };
     }
 
     /** Returns what mends it, in a few words or as a command. */

@@ -137,12 +137,14 @@ final class Answer implements AutoCloseable {
         return shape.isStream() && pingNanos != Long.MAX_VALUE ? lastSent + pingNanos : Long.MAX_VALUE;
     }
 
-    /** Sends a comment if it is time. */
+    /** Sends a sign of life if it is time. */
     void pingIfSilent() {
         long at = pingAtNanos();
         if (at != Long.MAX_VALUE && nanoClock.nanoTime() - at >= 0 && sink.hasRoom()) {
             begin();
-            sink.ping();
+            if (!shape.ping()) {
+                sink.ping();
+            }
             lastSent = nanoClock.nanoTime();
         }
     }

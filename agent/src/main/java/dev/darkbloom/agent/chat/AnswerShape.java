@@ -37,6 +37,11 @@ interface AnswerShape extends AutoCloseable {
     /** Ends the answer after its last choice. */
     void end(Usage total);
 
+    /** Sends the API's own sign of life into a stream that has begun; returns false where it has none, and a comment has to do. */
+    default boolean ping() {
+        return false;
+    }
+
     /** Tells of a failure after {@link #begin}, for a stream. */
     void fail(AgentException error);
 

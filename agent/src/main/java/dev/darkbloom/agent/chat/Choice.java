@@ -138,6 +138,16 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         return finishReason;
     }
 
+    /** Returns which stop string ended it, by its place in the matcher's list; -1 for none. */
+    int foundStop() {
+        return stops.found();
+    }
+
+    /** Returns a stop string by its place in the matcher's list; a view. */
+    MemorySegment stopString(int stop) {
+        return stops.string(stop);
+    }
+
     /** Returns tokens produced up to the end or the stop string, the end-of-generation token not counted. */
     int completionTokens() {
         return completionTokens;

@@ -4,6 +4,9 @@ package dev.darkbloom.agent.chat;
 public enum Endpoint {
     CHAT_COMPLETIONS,
     COMPLETIONS,
+    MESSAGES,
+    COUNT_TOKENS,
+    RESPONSES,
     EMBEDDINGS,
     TOKENIZE,
     DETOKENIZE,

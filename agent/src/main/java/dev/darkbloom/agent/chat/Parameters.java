@@ -93,6 +93,33 @@ final class Parameters {
 
     static final Parameters DETOKENIZE = new Parameters(List.of("model", "tokens"), List.of(), Map.of(), Map.of());
 
+    /** Anthropic's Messages API as the pinned {@code @anthropic-ai/sdk} types it, its beta included; for counting tokens too. */
+    static final Parameters MESSAGES = new Parameters(
+            concat(MessagesBody.COPIED, "messages", "system", "stop_sequences", "thinking", "tools", "tool_choice", "output_config", "output_format"),
+            List.of("metadata", "service_tier", "cache_control", "inference_geo", "diagnostics", "user_profile_id", "workspace_id", "speed", "betas",
+                    "billing_policy", "fallbacks", "fallback_credit_token"),
+            Map.of(
+                    "container", List.of(),
+                    "mcp_servers", List.of("[]"),
+                    "context_management", List.of("{}", "{\"edits\":[]}"),
+                    "compaction", List.of(),
+                    "thread", List.of()),
+            Map.of());
+
+    /** OpenAI's Responses API as the pinned {@code openai} package types it. */
+    static final Parameters RESPONSES = new Parameters(
+            concat(ResponsesBody.COPIED, "input", "tools", "tool_choice", "text", "max_output_tokens", "reasoning", "previous_response_id", "store",
+                    "include", "metadata", "user", "safety_identifier", "prompt_cache_key"),
+            List.of("service_tier", "prompt_cache_options", "prompt_cache_retention", "stream_options", "max_tool_calls", "truncation"),
+            Map.of(
+                    "background", List.of("false"),
+                    "context_management", List.of("[]"),
+                    "conversation", List.of(),
+                    "moderation", List.of(),
+                    "prompt", List.of(),
+                    "top_logprobs", List.of("0")),
+            Map.of());
+
     private final Map<String, Parameter> byName = new HashMap<>();
     private final NameTable names;
 

@@ -126,6 +126,11 @@ public final class StopMatcher implements AutoCloseable {
         return found;
     }
 
+    /** Returns a stop string by its place in the list: a view, valid until {@link #close}. */
+    public MemorySegment string(int stop) {
+        return strings.buffer().asSlice(starts[stop], starts[stop + 1] - starts[stop]);
+    }
+
     /** Appends the first {@code size} bytes of held text and new text. */
     private void release(MemorySegment text, long offset, long size, Content out) {
         long old = Math.min(size, held.length());

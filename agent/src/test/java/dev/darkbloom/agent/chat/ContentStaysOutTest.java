@@ -87,6 +87,30 @@ class ContentStaysOutTest {
         refuse(Endpoint.COMPLETIONS, body);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {
+        "HELLO\"max_tokens\":\"CANARY\"}",
+        "HELLO\"system\":[{\"type\":\"CANARY\"}]}",
+        "HELLO\"system\":{\"CANARY\":1}}",
+        "HELLO\"system\":\"raise CANARY\"}",
+        "HELLO\"messages\":[{\"role\":\"CANARY\",\"content\":\"CANARY\"}]}",
+        "HELLO\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"CANARY\",\"text\":\"CANARY\"}]}]}",
+        "HELLO\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":\"CANARY\"}]}]}",
+        "HELLO\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"CANARY\",\"name\":\"CANARY\",\"input\":\"CANARY\"}]}]}",
+        "HELLO\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"CANARY\",\"content\":[{\"type\":\"CANARY\"}]}]}]}",
+        "HELLO\"tools\":[{\"type\":\"CANARY\",\"name\":\"CANARY\"}]}",
+        "HELLO\"tools\":[{\"name\":\"CANARY\",\"input_schema\":\"CANARY\"}]}",
+        "HELLO\"tools\":[{\"name\":\"CANARY\",\"input_schema\":{}}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"CANARY2\"}}",
+        "HELLO\"tool_choice\":{\"type\":\"CANARY\"}}",
+        "HELLO\"stop_sequences\":[{\"CANARY\":1}]}",
+        "HELLO\"thinking\":{\"type\":\"CANARY\"}}",
+        "HELLO\"output_config\":{\"effort\":\"CANARY\"}}",
+        "HELLO\"output_format\":{\"type\":\"CANARY\"}}",
+        "HELLO\"mcp_servers\":[\"CANARY\"]}"})
+    void refusalsOfMessagesDoNotQuote(String body) {
+        refuse(Endpoint.MESSAGES, body.replace("HELLO", "{\"max_tokens\":9," + ChatFixture.HELLO + ","));
+    }
+
     @Test
     void refusalsOfTheOtherEndpointsDoNotQuote() {
         refuse(Endpoint.TOKENIZE, "{\"content\":[\"CANARY\"]}");
@@ -121,6 +145,20 @@ class ContentStaysOutTest {
         assertThat(sink.all()).contains(CANARY);
         assertThat(fixture.pool.generations().getFirst().request().toString()).doesNotContain(CANARY);
         assertLogsAreClean();
+    }
+
+    @Test
+    void aMessageThatIsAnsweredIsNotLogged() {
+        for (String stream : List.of("false", "true")) {
+            ChatFixture fixture = ChatFixture.answering("<think>CANARY</think>CANARY<call CANARY>{\"a\":\"CANARY\"}</call>CANARY3".replace("CANARY", CANARY));
+            String body = ("{\"max_tokens\":900,\"system\":\"CANARY\",\"messages\":[{\"role\":\"user\",\"content\":\"CANARY\"}],\"stream\":" + stream
+                    + ",\"stop_sequences\":[\"CANARY3\"],\"tools\":[{\"name\":\"CANARY\",\"input_schema\":{}}]}").replace("CANARY", CANARY);
+
+            RecordingSink sink = fixture.ask(Endpoint.MESSAGES, body);
+
+            assertThat(sink.all()).contains(CANARY).contains("\"stop_sequence\":\"" + CANARY + "3\"");
+            assertLogsAreClean();
+        }
     }
 
     private void refuse(Endpoint endpoint, String body) {

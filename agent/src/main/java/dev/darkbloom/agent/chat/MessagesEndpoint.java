@@ -1,0 +1,46 @@
+package dev.darkbloom.agent.chat;
+
+import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.content.SseWriter;
+import dev.darkbloom.agent.engine.ModelLease;
+import dev.darkbloom.agent.llama.ChatFormat;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Answers Anthropic's Messages API: a chat request in other words, and an answer in other words. */
+final class MessagesEndpoint {
+    private final RequestContext context;
+    private final LongAdder unknownParameters;
+
+    /** Borrows both; {@code unknownParameters} counts members that nobody documents. */
+    MessagesEndpoint(RequestContext context, LongAdder unknownParameters) {
+        this.context = context;
+        this.unknownParameters = unknownParameters;
+    }
+
+    /** Answers {@code /v1/messages}. */
+    void create(RequestBody body) throws InterruptedException {
+        boolean showsThinking = MessagesBody.showsThinking(body);
+        try (SseWriter rewritten = MessagesBody.rewrite(body, true)) {
+            RequestBody chat = RequestBody.read(rewritten.segment(), Parameters.CHAT, unknownParameters);
+            AnswerSettings form = AnswerSettings.read(chat, context.settings(), true);
+            new ChatEndpoint(context).complete(chat, form, "msg_", (memory, head, promptTokens, stopStrings) -> form.stream()
+                    ? new MessagesChunks(memory, head, context, promptTokens, stopStrings, showsThinking)
+                    : new MessagesDocument(memory, head, context.sink(), stopStrings, showsThinking));
+        }
+    }
+
+    /** Answers {@code /v1/messages/count_tokens}: the tokens of the prompt that {@link #create} would make of the same request. */
+    void count(RequestBody body) throws InterruptedException {
+        try (Closer closer = new Closer()) {
+            SseWriter rewritten = closer.add(MessagesBody.rewrite(body, false));
+            RequestBody chat = RequestBody.read(rewritten.segment(), Parameters.CHAT, unknownParameters);
+            ChatRequest request = closer.add(ChatRequest.read(chat));
+            ModelLease lease = closer.add(context.acquireForText(context.modelName(chat)));
+            ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds()));
+            PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
+            SseWriter json = closer.add(SseWriter.allocate(64));
+            json.raw("{\"input_tokens\":").number(prompt.count()).raw("}");
+            context.sink().document(json.segment());
+        }
+    }
+}
