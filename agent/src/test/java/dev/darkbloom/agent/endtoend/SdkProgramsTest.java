@@ -46,6 +46,22 @@ class SdkProgramsTest {
         return programs().stream().map(program -> cases(program, SdkPrograms.run(program, agent, model)));
     }
 
+    @TestFactory
+    @Tag("model")
+    Stream<DynamicContainer> aFullAgent() throws IOException {
+        Path config = folder.resolve("full.toml");
+        Files.writeString(config, "[backend]\ncalibration = \"off\"\nqueue_limit = 1\n");
+        agent = AgentProcess.start(folder, List.of("--config", config.toString()), "--model", "demo", "--threads", "1", "--parallel", "1");
+        return Stream.of("full.mjs").map(program -> cases(program, SdkPrograms.run(program, agent, "demo")));
+    }
+
+    @TestFactory
+    @Tag("model")
+    Stream<DynamicContainer> anAgentThatStops() throws IOException {
+        agent = AgentProcess.start(folder, "--model", "demo", "--threads", "1", "--parallel", "1");
+        return Stream.of("drain.mjs").map(program -> cases(program, SdkPrograms.run(program, agent, "demo")));
+    }
+
     private static List<String> programs() throws IOException, InterruptedException {
         try (Stream<Path> files = Files.list(SdkPrograms.installed())) {
             return files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".test.mjs")).sorted().toList();
