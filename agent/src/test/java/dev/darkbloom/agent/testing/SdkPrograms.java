@@ -1,4 +1,4 @@
-package dev.darkbloom.agent.endtoend;
+package dev.darkbloom.agent.testing;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  *
  * <p>npm installs the packages once per lock file. A build after {@code clean} takes them from npm's own cache.
  */
-final class SdkPrograms {
+public final class SdkPrograms {
     private static final int OLDEST_NODE = 20;
     private static final String MEND = "install Node.js " + OLDEST_NODE + " or newer with npm: apt-get install nodejs npm, or brew install node";
     private static final Path SOURCE = Path.of(System.getProperty("darkbloom.project.root"), "agent", "src", "test", "sdk");
@@ -30,7 +30,7 @@ final class SdkPrograms {
     private SdkPrograms() {}
 
     /** Returns the folder that holds programs and {@code node_modules}; blocks while npm installs them. */
-    static synchronized Path installed() throws IOException, InterruptedException {
+    public static synchronized Path installed() throws IOException, InterruptedException {
         if (!installed) {
             checkNode();
             Files.createDirectories(FOLDER);
@@ -88,14 +88,28 @@ final class SdkPrograms {
         }
     }
 
-    /** Runs the tests of one program against an agent and returns what it reported. */
-    static TapReport run(String program, AgentProcess agent, String model) {
+    /** Returns the programs that any agent can run, by file name. */
+    public static List<String> names() throws IOException, InterruptedException {
+        try (Stream<Path> files = Files.list(installed())) {
+            return files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".test.mjs")).sorted().toList();
+        }
+    }
+
+    /**
+     * Where a program finds the agent it asks.
+     *
+     * @param pid of the agent's process, for a program that stops it
+     */
+    public record Target(int port, String key, String model, long pid) {}
+
+    /** Runs the tests of one program and returns what it reported. */
+    public static TapReport run(String program, Target target) {
         try {
             Path folder = installed();
-            Path output = folder.resolve(program + "-" + model + ".tap");
+            Path output = folder.resolve(program + "-" + target.model() + ".tap");
             int code = run(List.of("node", "--test", "--test-reporter=tap", "--test-timeout=180000", program),
-                    Map.of("DARKBLOOM_BASE_URL", "http://127.0.0.1:" + agent.port(), "DARKBLOOM_API_KEY", agent.key(), "DARKBLOOM_MODEL", model,
-                            "DARKBLOOM_PID", Long.toString(agent.pid())),
+                    Map.of("DARKBLOOM_BASE_URL", "http://127.0.0.1:" + target.port(), "DARKBLOOM_API_KEY", target.key(),
+                            "DARKBLOOM_MODEL", target.model(), "DARKBLOOM_PID", Long.toString(target.pid())),
                     output, 600);
             return TapReport.read(Files.readString(output), code);
         } catch (IOException e) {

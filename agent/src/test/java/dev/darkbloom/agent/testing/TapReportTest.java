@@ -1,8 +1,8 @@
-package dev.darkbloom.agent.endtoend;
+package dev.darkbloom.agent.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.darkbloom.agent.endtoend.TapReport.Case;
+import dev.darkbloom.agent.testing.TapReport.Case;
 import org.junit.jupiter.api.Test;
 
 class TapReportTest {

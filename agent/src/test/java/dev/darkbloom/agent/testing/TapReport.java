@@ -1,4 +1,4 @@
-package dev.darkbloom.agent.endtoend;
+package dev.darkbloom.agent.testing;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * @param exitCode of the process
  * @param text all that was printed
  */
-record TapReport(List<Case> cases, int exitCode, String text) {
+public record TapReport(List<Case> cases, int exitCode, String text) {
     /** {@code [not] ok NUMBER - NAME [# DIRECTIVE]}; an escaped {@code #} belongs to the name. */
     private static final Pattern POINT = Pattern.compile("(not )?ok \\d+ - (.*?)(?: (?<!\\\\)# (SKIP|TODO)\\b ?(.*))?");
 
@@ -22,7 +22,7 @@ record TapReport(List<Case> cases, int exitCode, String text) {
      * @param skipped why it did not run; empty if it ran
      * @param diagnosis the YAML block that follows it
      */
-    record Case(String name, boolean passed, String skipped, String diagnosis) {}
+    public record Case(String name, boolean passed, String skipped, String diagnosis) {}
 
     static TapReport read(String text, int exitCode) {
         List<Case> cases = new ArrayList<>();
@@ -43,7 +43,7 @@ record TapReport(List<Case> cases, int exitCode, String text) {
     }
 
     /** Returns whether the exit code says what the tests say, and there are tests; anything else is a program that broke. */
-    boolean isWhole() {
+    public boolean isWhole() {
         return !cases.isEmpty() && (exitCode == 0) == cases.stream().allMatch(Case::passed);
     }
 }
