@@ -44,7 +44,7 @@ final class Pages {
             case MODEL -> json(sink, model(status(id)));
             case PROPS -> json(sink, props(query));
             case METRICS -> sink.page(PROMETHEUS_TEXT, heap(engine.scrape().getBytes(StandardCharsets.UTF_8)));
-            case CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
+            case CHAT_COMPLETIONS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
                     throw new IllegalArgumentException(route + " is no page");
         }
     }

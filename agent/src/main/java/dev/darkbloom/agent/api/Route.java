@@ -18,6 +18,7 @@ enum Route {
     CHAT_COMPLETIONS(Endpoint.CHAT_COMPLETIONS, Bytes.CHAT_BODY, "/v1/chat/completions", "/chat/completions"),
     COMPLETIONS(Endpoint.COMPLETIONS, Bytes.BODY, "/v1/completions", "/completions", "/completion"),
     EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
+    RERANK(Endpoint.RERANK, Bytes.BODY, "/v1/rerank", "/rerank", "/reranking", "/v1/reranking"),
     TOKENIZE(Endpoint.TOKENIZE, Bytes.BODY, "/tokenize"),
     DETOKENIZE(Endpoint.DETOKENIZE, Bytes.BODY, "/detokenize"),
     APPLY_TEMPLATE(Endpoint.APPLY_TEMPLATE, Bytes.BODY, "/apply-template");

@@ -57,6 +57,7 @@ public final class Completions {
                 case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
                 case COMPLETIONS -> new TextEndpoint(context).complete(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
+                case RERANK -> new RerankEndpoint(context).rank(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
                 case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
                 case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
@@ -73,6 +74,7 @@ public final class Completions {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
+            case RERANK -> Parameters.RERANK;
             case TOKENIZE -> Parameters.TOKENIZE;
             case DETOKENIZE -> Parameters.DETOKENIZE;
         };

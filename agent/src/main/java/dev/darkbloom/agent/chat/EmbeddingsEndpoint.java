@@ -37,6 +37,9 @@ final class EmbeddingsEndpoint {
             if (!lease.spec().embedding()) {
                 throw new AgentException(ErrorCode.EMBEDDINGS_NOT_CONFIGURED, "model '" + model + "' is not served for embeddings");
             }
+            if (lease.facts().rank().isPresent()) {
+                throw new AgentException(ErrorCode.EMBEDDINGS_NOT_CONFIGURED, "model '" + model + "' ranks documents and makes no embeddings");
+            }
             int size = lease.facts().embeddingSize();
             if (dimensions > size) {
                 throw RequestBody.invalid("dimensions", "dimensions is " + dimensions + "; this model's vectors have " + size);

@@ -5,6 +5,7 @@ public enum Endpoint {
     CHAT_COMPLETIONS,
     COMPLETIONS,
     EMBEDDINGS,
+    RERANK,
     TOKENIZE,
     DETOKENIZE,
     APPLY_TEMPLATE

@@ -84,6 +84,7 @@ class ApiServerTest {
                 Endpoint.CHAT_COMPLETIONS, List.of("/v1/chat/completions", "/chat/completions"),
                 Endpoint.COMPLETIONS, List.of("/v1/completions", "/completions", "/completion"),
                 Endpoint.EMBEDDINGS, List.of("/v1/embeddings", "/embeddings", "/embedding"),
+                Endpoint.RERANK, List.of("/v1/rerank", "/rerank", "/reranking", "/v1/reranking"),
                 Endpoint.TOKENIZE, List.of("/tokenize"),
                 Endpoint.DETOKENIZE, List.of("/detokenize"),
                 Endpoint.APPLY_TEMPLATE, List.of("/apply-template"));

@@ -70,6 +70,13 @@ class DocumentedParametersTest {
         compare(Parameters.EMBEDDINGS, documented, Set.of());
     }
 
+    @Test
+    void everyRerankParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        // The number of results stands in its example only; the rest is Jina's, whose shape this is, and another server's.
+        compare(Parameters.RERANK, union(options("### POST `/reranking`", "*Aliases:*"), Set.of("model", "top_n", "user")),
+                Set.of("return_documents", "max_chunks_per_doc", "texts"));
+    }
+
     private static void compare(Parameters parameters, Set<String> documented, Set<String> ours) {
         assertThat(documented).as("documented").hasSizeGreaterThan(4);
         assertThat(difference(documented, parameters.all())).as("documented names without an answer").isEmpty();

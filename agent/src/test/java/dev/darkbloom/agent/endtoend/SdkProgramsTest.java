@@ -22,6 +22,7 @@ import dev.darkbloom.agent.testing.SdkPrograms;
 import dev.darkbloom.agent.testing.SdkPrograms.Target;
 import dev.darkbloom.agent.testing.TapReport;
 import dev.darkbloom.agent.testing.TestModels;
+import dev.darkbloom.agent.testing.TinyModels;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -79,6 +80,15 @@ class SdkProgramsTest {
     @Tag("model")
     Stream<DynamicContainer> anAgentThatStops() throws IOException {
         return programs(List.of("drain.mjs"), start("demo", List.of(), "--model", "demo", "--threads", "1", "--parallel", "1"));
+    }
+
+    @TestFactory
+    @Tag("model")
+    Stream<DynamicContainer> modelsThatWriteNoText() throws IOException {
+        Path encoder = TinyModels.embedding(3).write(folder.resolve("tiny-encoder.gguf"));
+        Path ranker = TinyModels.ranking(3).write(folder.resolve("tiny-ranker.gguf"));
+        return programs(List.of("vectors.mjs"), start("tiny-encoder", List.of(), "--model", encoder.toString(), "--model", ranker.toString(),
+                "--model", "demo", "--threads", "1"));
     }
 
     /** A real model cannot be made to fail, so this one is scripted; what lies before and behind it is the agent's own. */

@@ -42,6 +42,22 @@ class ServingTest {
     }
 
     @Test
+    void aModelThatRanksAnswersRerankAndNothingElse() throws IOException, InterruptedException {
+        Path ranker = TinyModels.ranking(3).write(folder.resolve("tiny-ranker.gguf"));
+        try (var agent = AgentProcess.start(folder, "--model", ranker.toString(), "--model", "demo", "--threads", "1")) {
+            String question = "\"query\":\"hello\",\"documents\":[\"hello world\",\"a river\"]";
+            JsonNode answer = agent.ask("rerank", "{\"model\":\"tiny-ranker\"," + question + "}");
+
+            assertThat(answer.at("/results").findValuesAsText("index")).containsExactlyInAnyOrder("0", "1");
+            assertThat(answer.at("/results/0/relevance_score").asDouble()).isGreaterThan(answer.at("/results/1/relevance_score").asDouble());
+            assertThat(agent.ask("/reranking", "{\"model\":\"tiny-ranker\",\"top_n\":1," + question + "}").at("/results")).hasSize(1);
+
+            assertThat(agent.post("rerank", "{\"model\":\"demo\"," + question + "}").body()).contains("rerank_not_configured");
+            assertThat(agent.post("embeddings", "{\"model\":\"tiny-ranker\",\"input\":\"hello\"}").body()).contains("embeddings_not_configured");
+        }
+    }
+
+    @Test
     void aParameterThatNobodyDocumentsIsIgnoredAndCounted() throws IOException, InterruptedException {
         try (var agent = AgentProcess.start(folder, "--model", "demo", "--threads", "1")) {
             agent.ask("chat/completions", "{\"model\":\"demo\",\"wibble\":1,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}");
