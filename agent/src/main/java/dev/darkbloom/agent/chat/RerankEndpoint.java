@@ -10,7 +10,9 @@ import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.content.SseWriter;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.RankFormat;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -43,25 +45,36 @@ final class RerankEndpoint {
             RankFormat format = lease.facts().rank().filter(_ -> lease.spec().embedding()).orElseThrow(() ->
                     new AgentException(ErrorCode.RERANK_NOT_CONFIGURED, "model '" + model + "' does not rank: its pooling type is not rank"));
             RankInputs inputs = closer.add(new RankInputs(format, lease.tokenizer(), text(json, query)));
-            Content scores = closer.add(Content.allocate(lease.facts().embeddingSize() * 4L));
-            scores.appendZeros(lease.facts().embeddingSize() * 4L);
+            PooledInputs pooled = closer.add(new PooledInputs(lease, context.sink(), count));
             float[] relevance = new float[count];
             long tokens = 0;
-            int index = 0;
-            for (JsonScanner.Cursor each = json.elements(documents); each.next(); index++) {
-                if (context.sink().isGone()) {
-                    throw new AgentException(ErrorCode.CANCELLED, "the other side is gone");
-                }
-                try (Content document = text(json, each.value()); PromptTokens input = inputs.with(document)) {
-                    if (input.count() == 0) {
-                        throw RequestBody.invalid("documents", "query and documents[" + index + "] have no tokens");
+            JsonScanner.Cursor each = json.elements(documents);
+            for (int first = 0; first < count; first += PooledInputs.GROUP) {
+                try (Closer group = new Closer()) {
+                    List<PromptTokens> pairs = new ArrayList<>();
+                    while (pairs.size() < Math.min(count - first, PooledInputs.GROUP)) {
+                        each.next();
+                        pairs.add(group.add(pair(inputs, json, each.value(), first + pairs.size())));
+                        tokens += pairs.getLast().count();
                     }
-                    lease.embed(input.segment(), scores.segment());
-                    relevance[index] = scores.segment().get(ValueLayout.JAVA_FLOAT_UNALIGNED, 0);
-                    tokens += input.count();
+                    List<MemorySegment> scores = pooled.of(pairs);
+                    for (int i = 0; i < scores.size(); i++) {
+                        relevance[first + i] = scores.get(i).get(ValueLayout.JAVA_FLOAT_UNALIGNED, 0);
+                    }
                 }
             }
             write(closer.add(SseWriter.allocate(shown * 64L + 256)), model, relevance, shown, tokens);
+        }
+    }
+
+    private static PromptTokens pair(RankInputs inputs, JsonScanner json, Slice document, int index) {
+        try (Content text = text(json, document)) {
+            PromptTokens pair = inputs.with(text);
+            if (pair.count() == 0) {
+                pair.close();
+                throw RequestBody.invalid("documents", "query and documents[" + index + "] have no tokens");
+            }
+            return pair;
         }
     }
 
