@@ -47,7 +47,7 @@ final class Pages {
             case PROPS -> json(sink, props(query));
             case METRICS -> sink.page(PROMETHEUS_TEXT, heap(engine.scrape().getBytes(StandardCharsets.UTF_8)));
             case RESPONSE, RESPONSE_ITEMS, RESPONSE_CANCEL -> stored(route, method, id, query, sink);
-            case CHAT_COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
+            case CHAT_COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
                     throw new IllegalArgumentException(route + " is no page");
         }
     }

@@ -26,6 +26,7 @@ enum Route {
     RESPONSE_ITEMS(Kind.PAGE, "/v1/responses/{id}/input_items", "/responses/{id}/input_items"),
     RESPONSE_CANCEL(Kind.ACTION, "/v1/responses/{id}/cancel", "/responses/{id}/cancel"),
     EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
+    RERANK(Endpoint.RERANK, Bytes.BODY, "/v1/rerank", "/rerank", "/reranking", "/v1/reranking"),
     TOKENIZE(Endpoint.TOKENIZE, Bytes.BODY, "/tokenize"),
     DETOKENIZE(Endpoint.DETOKENIZE, Bytes.BODY, "/detokenize"),
     APPLY_TEMPLATE(Endpoint.APPLY_TEMPLATE, Bytes.BODY, "/apply-template");

@@ -68,6 +68,7 @@ public final class Completions {
                 case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
                 case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, stored).create(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
+                case RERANK -> new RerankEndpoint(context).rank(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
                 case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
                 case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
@@ -86,6 +87,7 @@ public final class Completions {
             case MESSAGES, COUNT_TOKENS -> Parameters.MESSAGES;
             case RESPONSES -> Parameters.RESPONSES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
+            case RERANK -> Parameters.RERANK;
             case TOKENIZE -> Parameters.TOKENIZE;
             case DETOKENIZE -> Parameters.DETOKENIZE;
         };

@@ -3,11 +3,11 @@ package dev.darkbloom.agent.chat;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
-import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.SseWriter;
 import dev.darkbloom.agent.engine.ModelLease;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /** Answers {@code /v1/embeddings}: vectors of length one, as numbers or as base64 of little-endian {@code float32}. */
 final class EmbeddingsEndpoint {
@@ -37,24 +37,26 @@ final class EmbeddingsEndpoint {
             if (!lease.spec().embedding()) {
                 throw new AgentException(ErrorCode.EMBEDDINGS_NOT_CONFIGURED, "model '" + model + "' is not served for embeddings");
             }
+            if (lease.facts().rank().isPresent()) {
+                throw new AgentException(ErrorCode.EMBEDDINGS_NOT_CONFIGURED, "model '" + model + "' ranks documents and makes no embeddings");
+            }
             int size = lease.facts().embeddingSize();
             if (dimensions > size) {
                 throw RequestBody.invalid("dimensions", "dimensions is " + dimensions + "; this model's vectors have " + size);
             }
             int kept = dimensions == 0 ? size : dimensions;
             TextPrompts inputs = closer.add(TextPrompts.read(body, input, lease.tokenizer(), MAX_INPUTS, false));
-            Content vector = closer.add(Content.allocate(size * 4L));
-            vector.appendZeros(size * 4L);
+            PooledInputs pooled = closer.add(new PooledInputs(lease, context.sink(), inputs.all().size()));
+            List<MemorySegment> vectors = List.of();
             SseWriter json = closer.add(SseWriter.allocate(inputs.all().size() * kept * 12L + 256));
             long tokens = 0;
             json.raw("{\"object\":\"list\",\"data\":[");
             for (int i = 0; i < inputs.all().size(); i++) {
-                if (context.sink().isGone()) {
-                    throw new AgentException(ErrorCode.CANCELLED, "the other side is gone");
+                int place = i % PooledInputs.GROUP;
+                if (place == 0) {
+                    vectors = pooled.of(inputs.all().subList(i, Math.min(inputs.all().size(), i + PooledInputs.GROUP)));
                 }
-                PromptTokens prompt = inputs.all().get(i);
-                lease.embed(prompt.segment(), vector.segment());
-                MemorySegment values = vector.segment().asSlice(0, kept * 4L);
+                MemorySegment values = vectors.get(place).asSlice(0, kept * 4L);
                 normalise(values);
                 json.raw(i == 0 ? "" : ",").raw("{\"object\":\"embedding\",\"index\":").number(i).raw(",\"embedding\":");
                 if (base64) {
@@ -63,7 +65,7 @@ final class EmbeddingsEndpoint {
                     writeNumbers(json, values);
                 }
                 json.raw("}");
-                tokens += prompt.count();
+                tokens += inputs.all().get(i).count();
             }
             json.raw("],\"model\":").setting(model);
             json.raw(",\"usage\":{\"prompt_tokens\":").number(tokens).raw(",\"total_tokens\":").number(tokens).raw("}}");

@@ -8,6 +8,7 @@ public enum Endpoint {
     COUNT_TOKENS,
     RESPONSES,
     EMBEDDINGS,
+    RERANK,
     TOKENIZE,
     DETOKENIZE,
     APPLY_TEMPLATE

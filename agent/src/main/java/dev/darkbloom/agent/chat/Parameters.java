@@ -88,6 +88,9 @@ final class Parameters {
     static final Parameters EMBEDDINGS = new Parameters(List.of("model", "input", "content", "encoding_format", "dimensions"),
             List.of("user"), Map.of(), Map.of("embd_normalize", List.of("2")));
 
+    static final Parameters RERANK = new Parameters(List.of("model", "query", "documents", "top_n"), List.of("user"), Map.of(),
+            Map.of("return_documents", List.of("false"), "max_chunks_per_doc", List.of(), "texts", List.of()));
+
     static final Parameters TOKENIZE = new Parameters(List.of("model", "content", "add_special", "parse_special", "with_pieces"),
             List.of(), Map.of(), Map.of());
 

@@ -2,13 +2,13 @@ package dev.darkbloom.agent.engine;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
-import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
@@ -88,6 +88,36 @@ final class EngineLease implements ModelLease {
 
     @Override
     public void embed(MemorySegment tokens, MemorySegment target) throws InterruptedException {
+        embedAll(List.of(tokens), List.of(target));
+    }
+
+    /** Twice as many inputs as slots are with the loop: one batch is computed and the next one waits. Where others hold the places, fewer do. */
+    @Override
+    public void embedAll(List<MemorySegment> inputs, List<MemorySegment> targets) throws InterruptedException {
+        for (int i = 0; i < inputs.size(); i++) {
+            checkInput(inputs.get(i), targets.get(i));
+        }
+        try (var window = new EmbeddingWindow(2 * model.dimensions.slots())) {
+            for (int i = 0; i < inputs.size(); i++) {
+                while (window.isFull() || !window.isEmpty() && isFull()) {
+                    window.finishOldest();
+                }
+                enter();
+                var job = new EmbeddingJob(inputs.get(i), targets.get(i), model.loop.mailbox, model.loop.mailbox.nanoTime());
+                model.loop.mailbox.put(job);
+                window.add(job);
+            }
+            while (!window.isEmpty()) {
+                window.finishOldest();
+            }
+        }
+    }
+
+    private boolean isFull() {
+        return model.loop.admission.taken() >= model.loop.admission.limit();
+    }
+
+    private void checkInput(MemorySegment tokens, MemorySegment target) {
         checkOpen();
         model.loop.checkReadable(tokens);
         model.loop.checkReadable(target);
@@ -101,14 +131,6 @@ final class EngineLease implements ModelLease {
         int longest = model.dimensions.longestInput();
         if (count > longest) {
             throw refuse(ErrorCode.CONTEXT_TOO_LONG, "input is " + count + " tokens; this model embeds at most " + longest);
-        }
-        enter();
-        var job = new EmbeddingJob(tokens, target, model.loop.mailbox, model.loop.mailbox.nanoTime());
-        model.loop.mailbox.put(job);
-        job.awaitEnd();
-        switch (job.ending()) {
-            case Outcome.Finished _ -> { }
-            case Outcome.Failed(var error) -> throw error;
         }
     }
 

@@ -5,6 +5,7 @@ import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
 import dev.darkbloom.agent.llama.ModelSpec;
 import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * A hold on a loaded model: while one is open the model is not unloaded. Taken by {@code Engine.acquire}, closed when the request ends.
@@ -40,6 +41,19 @@ public interface ModelLease extends AutoCloseable {
      * @throws InterruptedException when the calling thread is interrupted; {@code target} may still be written until the call returns
      */
     void embed(MemorySegment tokens, MemorySegment target) throws InterruptedException;
+
+    /**
+     * Computes several inputs and waits for all. They share batches, and take no more places in the queue than keep the model busy.
+     *
+     * @param inputs each as for {@link #embed}
+     * @param targets as many, in the same order
+     * @throws dev.darkbloom.agent.base.AgentException as {@link #embed}; then what the targets hold is not said
+     */
+    default void embedAll(List<MemorySegment> inputs, List<MemorySegment> targets) throws InterruptedException {
+        for (int i = 0; i < inputs.size(); i++) {
+            embed(inputs.get(i), targets.get(i));
+        }
+    }
 
     @Override
     void close();

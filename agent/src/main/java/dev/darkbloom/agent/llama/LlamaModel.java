@@ -8,6 +8,7 @@ import dev.darkbloom.agent.bindings.llama_progress_callback;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.DoublePredicate;
 
@@ -30,7 +31,7 @@ final class LlamaModel implements ModelRuntime {
         this.handle = handle;
         try {
             this.vocab = new LlamaVocab(llama_h.llama_model_get_vocab(handle), inner);
-            this.facts = readFacts(handle, vocab.vocabularySize());
+            this.facts = readFacts(handle, vocab);
             this.template = LlamaChatTemplate.open(handle, vocab, spec.chatTemplate(), inner);
         } catch (Throwable t) {
             inner.close();
@@ -97,20 +98,22 @@ final class LlamaModel implements ModelRuntime {
         }
     }
 
-    private static ModelFacts readFacts(MemorySegment model, int vocabularySize) {
+    private static ModelFacts readFacts(MemorySegment model, LlamaVocab vocab) {
         String architecture = meta(model, "general.architecture");
         String pooling = meta(model, architecture + ".pooling_type");
         boolean pooled = !pooling.isEmpty() && !pooling.equals(Integer.toString(llama_h.LLAMA_POOLING_TYPE_NONE()));
+        boolean ranks = pooling.equals(Integer.toString(llama_h.LLAMA_POOLING_TYPE_RANK()));
         return new ModelFacts(
                 architecture,
                 llama_h.llama_ftype_name(llama_h.llama_model_ftype(model)).getString(0),
                 llama_h.llama_model_n_params(model),
                 llama_h.llama_model_size(model),
                 llama_h.llama_model_n_ctx_train(model),
-                llama_h.llama_model_n_embd_out(model),
-                vocabularySize,
+                ranks ? llama_h.llama_model_n_cls_out(model) : llama_h.llama_model_n_embd_out(model),
+                vocab.vocabularySize(),
                 memoryKind(model),
                 pooled,
+                ranks ? Optional.of(RankFormat.of(model, vocab.handle())) : Optional.empty(),
                 samplingDefaults(model));
     }
 

@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.llama;
 
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -65,10 +66,12 @@ public interface ModelRuntime extends AutoCloseable {
      * @param parameters number of weights
      * @param weightBytes bytes of all tensors
      * @param trainedContextTokens context the model was trained for
-     * @param embeddingSize width of a hidden state
+     * @param embeddingSize numbers that {@link TokenDecoder#copyEmbedding} gives for an input: the width of a hidden state, or the scores of a
+     *     model that ranks
      * @param vocabularySize tokens in the vocabulary
      * @param memoryKind how the model remembers
      * @param pooled whether the file declares a pooling type, which makes it an embedding model
+     * @param rank how a model that ranks reads a pair; empty for others, whose pooled results are vectors
      * @param sampling defaults from {@code general.sampling.*}
      */
     record ModelFacts(
@@ -81,6 +84,7 @@ public interface ModelRuntime extends AutoCloseable {
             int vocabularySize,
             MemoryKind memoryKind,
             boolean pooled,
+            Optional<RankFormat> rank,
             SamplingDefaults sampling) {}
 
     /** What a sequence leaves behind in memory; decides which reuse is exact. */

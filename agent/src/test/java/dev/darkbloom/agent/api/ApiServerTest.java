@@ -84,6 +84,7 @@ class ApiServerTest {
                 Endpoint.CHAT_COMPLETIONS, List.of("/v1/chat/completions", "/chat/completions"),
                 Endpoint.COMPLETIONS, List.of("/v1/completions", "/completions", "/completion"),
                 Endpoint.EMBEDDINGS, List.of("/v1/embeddings", "/embeddings", "/embedding"),
+                Endpoint.RERANK, List.of("/v1/rerank", "/rerank", "/reranking", "/v1/reranking"),
                 Endpoint.TOKENIZE, List.of("/tokenize"),
                 Endpoint.MESSAGES, List.of("/v1/messages", "/messages", "/v1/v1/messages", "/v1/messages?beta=true"),
                 Endpoint.COUNT_TOKENS, List.of("/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),

@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -81,6 +82,57 @@ class EmbeddingTest {
             assertThat(wrong.get()).isNull();
             assertThat(rig.behaviour.mostSequencesInBatch()).isEqualTo(4);
             assertThat(rig.behaviour.largestBatch()).isLessThanOrEqualTo(64);
+        }
+    }
+
+    /** Starts a thread that asks; returns when the engine, which is held in its first batch, has all that it takes of one caller. */
+    private static Thread askUntilTheWindowIsFull(Rig rig, ThrowingCallable call, AtomicReference<Throwable> thrown) {
+        rig.behaviour.hold();
+        Thread asker = Thread.ofVirtual().start(() -> {
+            try {
+                call.call();
+            } catch (Throwable t) {
+                thrown.set(t);
+            }
+        });
+        Rig.until(() -> rig.status().waiting() + rig.status().busySlots() == 8);
+        return asker;
+    }
+
+    @Test
+    void inputsOfOneCallerShareABatchAndTakeFewPlaces() throws Exception {
+        try (var rig = rig(MemoryKind.NONE); ModelLease lease = rig.acquire(); var arena = Arena.ofShared()) {
+            List<int[]> prompts = IntStream.range(0, 40).mapToObj(i -> Rig.prompt(i, 1 + i % 12)).toList();
+            List<MemorySegment> inputs = prompts.stream().map(tokens -> arena.allocateFrom(ValueLayout.JAVA_INT, tokens)).toList();
+            List<MemorySegment> targets = prompts.stream().map(_ -> arena.allocate(ValueLayout.JAVA_FLOAT, FakeModel.EMBEDDING_SIZE)).toList();
+            var wrong = new AtomicReference<Throwable>();
+            Thread asker = askUntilTheWindowIsFull(rig, () -> lease.embedAll(inputs, targets), wrong);
+            rig.behaviour.release();
+            asker.join();
+
+            assertThat(wrong.get()).isNull();
+            for (int i = 0; i < 40; i++) {
+                assertThat(targets.get(i).toArray(ValueLayout.JAVA_FLOAT)).isEqualTo(FakeModel.embedding(prompts.get(i)));
+            }
+            assertThat(rig.behaviour.mostSequencesInBatch()).isEqualTo(4);
+            assertThat(rig.status().usedTokens()).isZero();
+        }
+    }
+
+    @Test
+    void anInterruptEndsEveryInputOfTheCaller() throws Exception {
+        try (var rig = rig(MemoryKind.NONE); ModelLease lease = rig.acquire(); var arena = Arena.ofShared()) {
+            List<MemorySegment> inputs = IntStream.range(0, 20).mapToObj(i -> arena.allocateFrom(ValueLayout.JAVA_INT, Rig.prompt(i, 3))).toList();
+            List<MemorySegment> targets = inputs.stream().map(_ -> arena.allocate(ValueLayout.JAVA_FLOAT, FakeModel.EMBEDDING_SIZE)).toList();
+            var thrown = new AtomicReference<Throwable>();
+            Thread asker = askUntilTheWindowIsFull(rig, () -> lease.embedAll(inputs, targets), thrown);
+            asker.interrupt();
+            rig.behaviour.release();
+            asker.join();
+
+            assertThat(thrown.get()).isInstanceOf(InterruptedException.class);
+            Rig.until(() -> rig.status().waiting() + rig.status().busySlots() == 0);
+            assertThat(embed(lease, Rig.prompt(1, 5))).isEqualTo(FakeModel.embedding(Rig.prompt(1, 5)));
         }
     }
 

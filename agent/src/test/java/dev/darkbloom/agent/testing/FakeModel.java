@@ -10,6 +10,7 @@ import dev.darkbloom.agent.llama.TokenSampler;
 import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -103,7 +104,7 @@ public final class FakeModel implements ModelRuntime {
     @Override
     public ModelFacts facts() {
         return new ModelFacts("fake", "F0", 1, 1, behaviour.trainedContextTokens, EMBEDDING_SIZE, FakeVocabulary.SIZE, behaviour.memoryKind,
-                spec.embedding(), SamplingDefaults.NONE);
+                spec.embedding(), Optional.empty(), SamplingDefaults.NONE);
     }
 
     @Override

@@ -16,6 +16,7 @@ import dev.darkbloom.agent.llama.ModelRuntime.MemoryKind;
 import dev.darkbloom.agent.llama.ModelRuntime.ModelFacts;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
 import dev.darkbloom.agent.llama.ModelSpec;
+import dev.darkbloom.agent.llama.RankFormat;
 import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -25,7 +26,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Models that answer by script: {@code demo}, and {@code embed} for embeddings. Counts leases. */
+/** Models that answer by script: {@code demo}, {@code embed} for embeddings, {@code rank} for scores. Counts leases. */
 public final class FakeModelPool implements ModelPool {
     private static final int CONTEXT = 4096;
     private static final int EMBEDDING = 4;
@@ -38,6 +39,8 @@ public final class FakeModelPool implements ModelPool {
     private final FakeChatTemplate template = new FakeChatTemplate(tokenizer);
     private Function<GenerationRequest, FakeGeneration.Script> script = _ -> FakeGeneration.Script.of("Hello");
     private SamplingDefaults sampling = SamplingDefaults.NONE;
+    private RankFormat rankFormat =
+            new RankFormat(Optional.empty(), List.of((int) '^'), List.of((int) '|'), List.of((int) '$'));
     private int openLeases;
     private int room = Integer.MAX_VALUE;
 
@@ -58,6 +61,10 @@ public final class FakeModelPool implements ModelPool {
 
     public void samplingDefaults(SamplingDefaults defaults) {
         sampling = defaults;
+    }
+
+    public void rankFormat(RankFormat format) {
+        rankFormat = format;
     }
 
     /** Refuses what comes after {@code generationsAllowed} generations with {@code QUEUE_FULL}. */
@@ -101,6 +108,15 @@ public final class FakeModelPool implements ModelPool {
         return ids.stream().map(id -> new ModelStatus(id, ModelState.READY, 1, Optional.empty(), 8, 0, 0, 64, CONTEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).toList();
     }
 
+    private static String spelled(MemorySegment tokens) {
+        try (Content text = Content.confined(tokens.byteSize())) {
+            for (long at = 0; at < tokens.byteSize(); at += 4) {
+                text.append((byte) tokens.get(ValueLayout.JAVA_INT_UNALIGNED, at));
+            }
+            return OffHeap.text(text);
+        }
+    }
+
     private final class Lease implements ModelLease {
         private final String id;
 
@@ -110,13 +126,14 @@ public final class FakeModelPool implements ModelPool {
 
         @Override
         public ModelSpec spec() {
-            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, KvLayout.STREAMS, 8L * CONTEXT, 0, id.equals("embed"), "",
+            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, KvLayout.STREAMS, 8L * CONTEXT, 0, !id.equals("demo"), "",
                     ComputeSettings.safe(2, 512, 512));
         }
 
         @Override
         public ModelFacts facts() {
-            return new ModelFacts("fake", "F32", 1, 4, CONTEXT, EMBEDDING, tokenizer.vocabularySize(), MemoryKind.ATTENTION, id.equals("embed"), sampling);
+            Optional<RankFormat> rank = id.equals("rank") ? Optional.of(rankFormat) : Optional.empty();
+            return new ModelFacts("fake", "F32", 1, 4, CONTEXT, EMBEDDING, tokenizer.vocabularySize(), MemoryKind.ATTENTION, !id.equals("demo"), rank, sampling);
         }
 
         @Override
@@ -145,12 +162,7 @@ public final class FakeModelPool implements ModelPool {
             if (request.promptTokens() >= CONTEXT) {
                 throw new AgentException(ErrorCode.CONTEXT_TOO_LONG, "prompt is " + request.promptTokens() + " tokens; this model's context holds " + CONTEXT);
             }
-            try (Content text = Content.confined(request.promptTokens())) {
-                for (int i = 0; i < request.promptTokens(); i++) {
-                    text.append((byte) request.prompt().get(ValueLayout.JAVA_INT_UNALIGNED, i * 4L));
-                }
-                prompts.add(OffHeap.text(text));
-            }
+            prompts.add(spelled(request.prompt().asSlice(0, request.promptTokens() * 4L)));
             var generation = new FakeGeneration(request, script.apply(request), clock);
             generations.add(generation);
             return generation;
@@ -158,6 +170,11 @@ public final class FakeModelPool implements ModelPool {
 
         @Override
         public void embed(MemorySegment tokens, MemorySegment target) {
+            if (id.equals("rank")) { // the longer the better, and from a length on positive
+                prompts.add(spelled(tokens));
+                target.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 0, (float) Math.cbrt(tokens.byteSize() - 40));
+                return;
+            }
             for (int i = 0; i < EMBEDDING; i++) {
                 target.set(ValueLayout.JAVA_FLOAT_UNALIGNED, i * 4L, i == 0 ? 3f : i == 1 ? tokens.byteSize() : 0f);
             }

@@ -26,6 +26,7 @@ public final class FakeTokenizer implements Tokenizer {
     private final List<String> grammars = new ArrayList<>();
     private final List<String> checkedSchemas = new ArrayList<>();
     private int openGrammars;
+    private boolean parsesSpecial;
 
     public FakeTokenizer() {
         var all = new ByteArrayOutputStream();
@@ -61,16 +62,35 @@ public final class FakeTokenizer implements Tokenizer {
         return grammars;
     }
 
+    /** From now on, text that spells a special token becomes that token where the caller asks for it. */
+    public void parseSpecial() {
+        parsesSpecial = true;
+    }
+
     @Override
     public int tokenize(MemorySegment text, boolean addSpecial, boolean parseSpecial, MemorySegment tokens) {
         long size = text.byteSize();
         if (tokens.byteSize() < size * 4) {
             return (int) -size;
         }
-        for (long i = 0; i < size; i++) {
-            tokens.set(ValueLayout.JAVA_INT_UNALIGNED, i * 4, text.get(ValueLayout.JAVA_BYTE, i) & 0xFF);
+        int count = 0;
+        for (long i = 0; i < size; count++) {
+            int special = parsesSpecial && parseSpecial ? specialAt(text, i) : -1;
+            tokens.set(ValueLayout.JAVA_INT_UNALIGNED, count * 4L, special < 0 ? text.get(ValueLayout.JAVA_BYTE, i) & 0xFF : 256 + special);
+            i += special < 0 ? 1 : SPECIAL.get(special).length();
         }
-        return (int) size;
+        return count;
+    }
+
+    private static int specialAt(MemorySegment text, long at) {
+        for (int i = 0; i < SPECIAL.size(); i++) {
+            MemorySegment spelled = OffHeap.bytes(SPECIAL.get(i).getBytes(StandardCharsets.US_ASCII));
+            long end = at + spelled.byteSize();
+            if (end <= text.byteSize() && text.asSlice(at, spelled.byteSize()).mismatch(spelled) < 0) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     @Override

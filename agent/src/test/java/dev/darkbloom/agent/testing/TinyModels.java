@@ -174,6 +174,14 @@ public final class TinyModels {
         return writer;
     }
 
+    /** An encoder that gives a pair of texts one score: {@link #embedding} with a classification head. */
+    public static GgufWriter ranking(long seed) {
+        GgufWriter writer = embedding(seed).u32("bert.pooling_type", 4);
+        linear(writer, "cls", WIDTH, WIDTH);
+        linear(writer, "cls.output", WIDTH, 1);
+        return writer;
+    }
+
     private static void common(GgufWriter writer, int layers, int width, int feedForward, int fileType) {
         writer.text("general.name", "tiny random")
                 .u32("general.file_type", fileType)

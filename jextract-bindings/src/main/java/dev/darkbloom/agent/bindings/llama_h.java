@@ -4953,6 +4953,66 @@ public class llama_h extends llama_h$shared {
         }
     }
 
+    private static class llama_vocab_sep {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            llama_h.C_INT,
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("llama_vocab_sep");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * llama_token llama_vocab_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static FunctionDescriptor llama_vocab_sep$descriptor() {
+        return llama_vocab_sep.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * llama_token llama_vocab_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static MethodHandle llama_vocab_sep$handle() {
+        return llama_vocab_sep.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * llama_token llama_vocab_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static MemorySegment llama_vocab_sep$address() {
+        return llama_vocab_sep.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * llama_token llama_vocab_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static int llama_vocab_sep(MemorySegment vocab) {
+        var mh$ = llama_vocab_sep.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("llama_vocab_sep", vocab);
+            }
+            return (int)mh$.invokeExact(vocab);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class llama_vocab_get_add_bos {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             llama_h.C_BOOL,
@@ -5064,6 +5124,66 @@ public class llama_h extends llama_h$shared {
         try {
             if (TRACE_DOWNCALLS) {
                 traceDowncall("llama_vocab_get_add_eos", vocab);
+            }
+            return (boolean)mh$.invokeExact(vocab);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class llama_vocab_get_add_sep {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            llama_h.C_BOOL,
+            llama_h.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("llama_vocab_get_add_sep");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * bool llama_vocab_get_add_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static FunctionDescriptor llama_vocab_get_add_sep$descriptor() {
+        return llama_vocab_get_add_sep.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * bool llama_vocab_get_add_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static MethodHandle llama_vocab_get_add_sep$handle() {
+        return llama_vocab_get_add_sep.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * bool llama_vocab_get_add_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static MemorySegment llama_vocab_get_add_sep$address() {
+        return llama_vocab_get_add_sep.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * bool llama_vocab_get_add_sep(const struct llama_vocab *vocab)
+     * }
+     */
+    public static boolean llama_vocab_get_add_sep(MemorySegment vocab) {
+        var mh$ = llama_vocab_get_add_sep.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("llama_vocab_get_add_sep", vocab);
             }
             return (boolean)mh$.invokeExact(vocab);
         } catch (Error | RuntimeException ex) {

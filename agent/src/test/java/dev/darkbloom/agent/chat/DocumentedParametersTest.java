@@ -1,0 +1,114 @@
+package dev.darkbloom.agent.chat;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.darkbloom.agent.testing.LlamaSource;
+import dev.darkbloom.agent.testing.SdkPrograms;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Our lists of request parameters against their sources: the types of the pinned {@code openai} package and the README of the pinned
+ * llama-server. A name that appears there, and one of ours that no longer does, is decided upon here.
+ */
+@Tag("model")
+class DocumentedParametersTest {
+    private static final Pattern MEMBER = Pattern.compile("    ([a-z_]+)\\??: .*");
+    private static final Pattern OPTION = Pattern.compile("`([a-z_]+)` ?: .*");
+
+    /** What llama-server reads for every text without a line in its README. */
+    private static final Set<String> UNDOCUMENTED = Set.of("adaptive_target", "adaptive_decay", "top_n_sigma", "backend_sampling", "grammar_lazy",
+            "grammar_triggers", "preserved_tokens", "verbose", "n_discard");
+
+    @Test
+    void everyChatParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        Set<String> documented = union(
+                members("chat/completions/completions.d.ts", "ChatCompletionCreateParamsBase"),
+                options("### POST `/completion`", "**Response format**"),
+                options("### POST `/v1/chat/completions`: OpenAI-compatible", "*Examples:*"));
+        documented.remove("prompt"); // stands for the messages
+
+        Set<String> ours = union(UNDOCUMENTED,
+                // the same for chat
+                Set.of("add_generation_prompt", "continue_final_message", "reasoning_budget_tokens", "thinking_budget_tokens", "reasoning_budget_message"),
+                // other servers' names for the same things, which their clients send
+                Set.of("repetition_penalty", "enable_thinking", "reasoning"),
+                // members of the Responses API, which a coordinator leaves in a chat request
+                Set.of("instructions", "max_output_tokens", "max_tool_calls"),
+                // the coordinator's own
+                Set.of("endpoint"));
+        compare(Parameters.CHAT, documented, ours);
+    }
+
+    @Test
+    void everyTextParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        Set<String> documented = union(
+                members("completions.d.ts", "CompletionCreateParamsBase"),
+                options("### POST `/completion`", "**Response format**"));
+        Set<String> ours = union(UNDOCUMENTED,
+                // chat's, which clients send here too
+                Set.of("max_completion_tokens", "response_format", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
+                        "prompt_cache_retention", "prompt_cache_options"),
+                Set.of("repetition_penalty", "endpoint"));
+        compare(Parameters.TEXT, documented, ours);
+    }
+
+    @Test
+    void everyEmbeddingsParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        Set<String> documented = union(
+                members("embeddings.d.ts", "EmbeddingCreateParams"),
+                options("### POST `/embedding`", "### POST `/reranking`"));
+        compare(Parameters.EMBEDDINGS, documented, Set.of());
+    }
+
+    @Test
+    void everyRerankParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        // The number of results stands in its example only; the rest is Jina's, whose shape this is, and another server's.
+        compare(Parameters.RERANK, union(options("### POST `/reranking`", "*Aliases:*"), Set.of("model", "top_n", "user")),
+                Set.of("return_documents", "max_chunks_per_doc", "texts"));
+    }
+
+    private static void compare(Parameters parameters, Set<String> documented, Set<String> ours) {
+        assertThat(documented).as("documented").hasSizeGreaterThan(4);
+        assertThat(difference(documented, parameters.all())).as("documented names without an answer").isEmpty();
+        assertThat(difference(parameters.all(), documented)).as("our names that neither source knows").isEqualTo(new TreeSet<>(ours));
+    }
+
+    /** Returns the members of an interface in the package's type declarations. */
+    private static Set<String> members(String file, String type) throws IOException, InterruptedException {
+        Path declarations = SdkPrograms.installed().resolve("node_modules/openai/resources").resolve(file);
+        return names(Files.readString(declarations), "export interface " + type + " {", "\n}", MEMBER);
+    }
+
+    /** Returns the options that a section of llama-server's README lists. */
+    private static Set<String> options(String heading, String end) throws IOException, InterruptedException {
+        return names(Files.readString(LlamaSource.file("tools/server/README.md")), heading, end, OPTION);
+    }
+
+    private static Set<String> names(String text, String begin, String end, Pattern pattern) {
+        int from = text.indexOf(begin);
+        assertThat(from).as("where %s begins", begin).isNotNegative();
+        int to = text.indexOf(end, from);
+        assertThat(to).as("where %s ends", begin).isNotNegative();
+        return text.substring(from, to).lines().map(pattern::matcher).filter(Matcher::matches).map(match -> match.group(1))
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    @SafeVarargs
+    private static Set<String> union(Set<String>... sets) {
+        return Stream.of(sets).flatMap(Set::stream).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static Set<String> difference(Set<String> all, Set<String> without) {
+        return all.stream().filter(name -> !without.contains(name)).collect(Collectors.toCollection(TreeSet::new));
+    }
+}
