@@ -99,8 +99,8 @@ class MessagesBodyTest {
                         + "{\"role\":\"assistant\",\"reasoning_content\":\"hm\",\"content\":\"I look\",\"tool_calls\":["
                         + "{\"id\":\"t1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\": \\\"x\\\\ny\\\"}\"}},"
                         + "{\"id\":\"t2\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]},"
-                        + "{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"one\\ntwo\"},"
-                        + "{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"content\":\"\"},"
+                        + "{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"name\":\"f\",\"content\":\"one\\ntwo\"},"
+                        + "{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"name\":\"g\",\"content\":\"\"},"
                         + "{\"role\":\"user\",\"content\":\"and now?\"}]");
     }
 
