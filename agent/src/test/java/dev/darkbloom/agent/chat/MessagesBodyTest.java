@@ -169,7 +169,8 @@ class MessagesBodyTest {
     @Test
     void numbersAndTheIgnoredOnesAreTaken() {
         ChatFixture fixture = fixture(",\"temperature\":0.5,\"top_p\":0.5,\"top_k\":7,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\","
-                + "\"cache_control\":{\"type\":\"ephemeral\"},\"stop_sequences\":null,\"system\":null,\"tools\":[],\"mcp_servers\":[]");
+                + "\"cache_control\":{\"type\":\"ephemeral\"},\"stop_sequences\":null,\"system\":null,\"tools\":[],\"mcp_servers\":[],"
+                + "\"context_management\":{\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"}]}");
 
         GenerationRequest request = fixture.pool.generations().getFirst().request();
         assertThat(request.maxTokens()).isEqualTo(500);
@@ -213,6 +214,15 @@ class MessagesBodyTest {
 
         assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_REQUEST);
         assertThat(refused.getMessage()).startsWith(message.strip());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"container", "mcp_servers", "context_management", "compaction", "thread"})
+    void whatWouldChangeTheAnswerAndIsNotDoneIsRefusedByName(String name) {
+        AgentException refused = refusal(",\"" + name + "\":{\"type\":\"create\"}");
+
+        assertThat(refused.code()).isEqualTo(ErrorCode.UNSUPPORTED_PARAMETER);
+        assertThat(refused.param()).contains(name);
     }
 
     @ParameterizedTest
