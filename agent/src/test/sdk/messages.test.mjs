@@ -336,6 +336,24 @@ test('output follows a schema', async () => {
   assert.ok(['small', 'large'].includes(message.parsed_output.size));
 });
 
+test('a thread kept by the server is refused so that the package says which feature', async () => {
+  const thread = client.beta.messages.thread({ model, max_tokens: 12 });
+  await assert.rejects(thread.send(sky[0]), (error) => error instanceof Anthropic.BadRequestError && error.errorCode === 'thread_unsupported_request');
+});
+
+// Models
+
+test('the models can be listed and looked up', async () => {
+  const ids = [];
+  for await (const each of client.models.list()) {
+    ids.push(each.id);
+  }
+
+  assert.ok(ids.includes(model));
+  assert.equal((await client.models.retrieve(model)).id, model);
+  await assert.rejects(client.models.retrieve('no-such-model'), Anthropic.NotFoundError);
+});
+
 // Counting
 
 test('counted tokens agree with the usage of the same request', async () => {

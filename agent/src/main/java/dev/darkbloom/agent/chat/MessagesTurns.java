@@ -26,6 +26,8 @@ final class MessagesTurns implements AutoCloseable {
             "document", "search_result", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result",
             "bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result", "container_upload",
             "mcp_tool_use", "mcp_tool_result", "compaction", "tool_reference", "browser_state"));
+    /** Results find their call's name by looking through the turn's calls; no model makes more than these at once. */
+    private static final int MAX_NAMED_CALLS = 128;
     private static final String ERROR = "Error";
 
     private final JsonScanner json;
@@ -190,8 +192,10 @@ final class MessagesTurns implements AutoCloseable {
         if (json.isEmptyText(name)) {
             throw invalid(place + ".name is empty");
         }
-        calledIds.add(id);
-        calledNames.add(name);
+        if (calledIds.size() < MAX_NAMED_CALLS) {
+            calledIds.add(id);
+            calledNames.add(name);
+        }
         calls.raw(calls.length() == 0 ? "" : ",").raw("{\"id\":").raw(json.segment(id))
                 .raw(",\"type\":\"function\",\"function\":{\"name\":").raw(json.segment(name))
                 .raw(",\"arguments\":\"").escaped(json.text(), input.offset(), input.length()).raw("\"}}");

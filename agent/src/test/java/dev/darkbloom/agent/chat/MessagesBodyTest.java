@@ -44,6 +44,12 @@ class MessagesBodyTest {
                     + "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"f\",\"input\":{\"a\":1}}]},"
                     + "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"ok\"}]}]");
 
+    /** {@code MessageCreateParams} and {@code MessageCountTokensParams} of the {@code @anthropic-ai/sdk} package 1.13.0, its beta's included. */
+    private static final List<String> DOCUMENTED = List.of("max_tokens", "messages", "model", "cache_control", "compaction", "container",
+            "context_management", "diagnostics", "fallback_credit_token", "fallbacks", "inference_geo", "billing_policy", "mcp_servers", "metadata",
+            "output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "thread", "tool_choice",
+            "tools", "user_profile_id", "workspace_id", "betas");
+
     private static Applied applied(String more) {
         return fixture(more).pool.template().lastApplied();
     }
@@ -64,6 +70,12 @@ class MessagesBodyTest {
 
     private static AgentException refusal(String more) {
         return ChatFixture.answering("x").refusal(Endpoint.MESSAGES, body(more));
+    }
+
+    @Test
+    void everyDocumentedParameterHasAnAnswer() {
+        assertThat(Parameters.MESSAGES.all()).containsAll(DOCUMENTED).contains("temperature", "top_p", "top_k"); // these for older packages
+        assertThat(Parameters.CHAT.all()).containsAll(MessagesBody.COPIED);
     }
 
     @Test
