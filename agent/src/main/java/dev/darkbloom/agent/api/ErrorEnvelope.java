@@ -5,13 +5,17 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The body of every refusal: {@code {"error":{"message","type","code","param"}}}, as OpenAI's clients read it; on the routes of Anthropic's
  * API {@code {"type":"error","error":{"type","message"},"request_id"}}, as its clients do.
  */
 final class ErrorEnvelope {
+    /** The SDK's tool runner asks for a conversation kept by the server first, and goes on without one when it reads of this refusal. */
+    private static final String THREAD = "thread";
     private static final JsonMapper JSON = new JsonMapper();
 
     private ErrorEnvelope() {}
@@ -29,6 +33,9 @@ final class ErrorEnvelope {
         var inner = new LinkedHashMap<String, Object>();
         inner.put("type", error.code().messagesType());
         inner.put("message", error.getMessage());
+        if (error.code() == ErrorCode.UNSUPPORTED_PARAMETER && error.param().equals(Optional.of(THREAD))) {
+            inner.put("details", Map.of("error_code", "thread_unsupported_request", "unsupported", List.of(THREAD)));
+        }
         var envelope = new LinkedHashMap<String, Object>();
         envelope.put("type", "error");
         envelope.put("error", inner);

@@ -1,5 +1,5 @@
 /**
- * The local endpoint: an HTTP server on loopback with the OpenAI routes, the open health page, and the metrics.
+ * The local endpoint: an HTTP server on loopback with the OpenAI and Anthropic routes, the open health page, and the metrics.
  *
  * <p>{@link dev.darkbloom.agent.api.ApiServer} is the front door. One Netty event loop, {@code api-io}, owns every connection and never
  * blocks, parses JSON or tokenizes; each request runs on a virtual thread, {@code request-<id>}, that owns the body ({@code

@@ -31,6 +31,7 @@ final class Answer implements AutoCloseable {
     private final NanoClock nanoClock;
     private final long pingNanos;
     private final boolean requiresToolCall;
+    private final int stopStrings;
     private final List<Choice> choices = new ArrayList<>();
     private final Closer closer = new Closer();
     private boolean begun;
@@ -40,14 +41,16 @@ final class Answer implements AutoCloseable {
      * Borrows everything.
      *
      * @param pingNanos as in {@link AnswerSettings}
-     * @param requiresToolCall whether a choice that ends without a tool call has failed
+     * @param requiresToolCall whether a choice that the model ends without a tool call has failed
+     * @param stopStrings how many of the choices' stop strings, the first ones, are the request's own: what they end has not failed
      */
-    Answer(ResponseSink sink, AnswerShape shape, NanoClock nanoClock, long pingNanos, boolean requiresToolCall) {
+    Answer(ResponseSink sink, AnswerShape shape, NanoClock nanoClock, long pingNanos, boolean requiresToolCall, int stopStrings) {
         this.sink = sink;
         this.shape = shape;
         this.nanoClock = nanoClock;
         this.pingNanos = pingNanos;
         this.requiresToolCall = requiresToolCall;
+        this.stopStrings = stopStrings;
     }
 
     /** Takes a choice, before it is submitted. */
@@ -180,7 +183,8 @@ final class Answer implements AutoCloseable {
                 lastSent = nanoClock.nanoTime();
             }
             if (choice.isFinished()) {
-                if (requiresToolCall && choice.finishReason() == FinishReason.STOP) {
+                boolean stopped = choice.foundStop() >= 0 && choice.foundStop() < stopStrings;
+                if (requiresToolCall && !stopped && choice.finishReason() == FinishReason.STOP) {
                     throw new AgentException(ErrorCode.GENERATION_FAILED, "the model did not make the required tool call");
                 }
                 shape.finished(choice, isFinished() ? Optional.of(usage()) : Optional.empty());

@@ -62,7 +62,8 @@ final class ChatEndpoint {
             ResponseHead head = context.head(idPrefix, model);
             ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(shapes.open(memory, head, prompt.count(), request.stops().count()));
-            Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), request.requiresToolCall()));
+            Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), request.requiresToolCall(),
+                    request.stops().count()));
             for (int i = 0; i < form.choices(); i++) {
                 Choice choice = answer.add(new Choice(memory, i, i == 0, context.ring(memory, form.topLogprobs()), lease.tokenizer().pieces(),
                         Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),

@@ -96,6 +96,9 @@ final class Parameters {
 
     static final Parameters DETOKENIZE = new Parameters(List.of("model", "tokens"), List.of(), Map.of(), Map.of());
 
+    /** Asks that earlier thoughts stay in the prompt, which they do. */
+    private static final String KEEPS_THINKING = "{\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"}]}";
+
     /** Anthropic's Messages API as the pinned {@code @anthropic-ai/sdk} types it, its beta included; for counting tokens too. */
     static final Parameters MESSAGES = new Parameters(
             concat(MessagesBody.COPIED, "messages", "system", "stop_sequences", "thinking", "tools", "tool_choice", "output_config", "output_format"),
@@ -104,7 +107,7 @@ final class Parameters {
             Map.of(
                     "container", List.of(),
                     "mcp_servers", List.of("[]"),
-                    "context_management", List.of("{}", "{\"edits\":[]}"),
+                    "context_management", List.of("{}", "{\"edits\":[]}", KEEPS_THINKING),
                     "compaction", List.of(),
                     "thread", List.of()),
             Map.of());

@@ -45,7 +45,7 @@ final class TextEndpoint {
             AnswerShape shape = closer.add(form.stream()
                     ? new TextChunks(memory, head, context.sink(), form.includeUsage(), choices)
                     : new TextDocument(memory, head, context.sink()));
-            Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), false));
+            Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), false, stops.count()));
             for (int i = 0; i < choices; i++) {
                 int prompt = i / form.choices();
                 int number = i % form.choices();

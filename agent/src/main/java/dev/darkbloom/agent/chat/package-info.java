@@ -9,7 +9,8 @@
  * {@code AnswerSettings} and {@code Sampling} read numbers and switches; {@code ChatRequest} checks messages, tools, stop strings, schema and
  * grammar, all before a model is touched. The model's template renders the prompt, {@code PromptTokens} holds it, and each answer becomes a
  * {@code Choice}: tokens → whole characters → stop strings → the format's parser. {@code Answer} carries the choices to an {@code
- * AnswerShape}, which alone knows an API's events and documents: a further API is a further shape. Where the sink has a thread to write from,
+ * AnswerShape}, which alone knows an API's events and documents: a further API is a further shape, and where its requests look
+ * different, a writer that says them as a chat request ({@code MessagesBody} for Anthropic's). Where the sink has a thread to write from,
  * the answer is carried there ({@code AnswerPump}) while the request's thread waits. Everything is made and freed by the request's thread,
  * after the engine has let go of the request's memory.
  */

@@ -48,6 +48,19 @@ class MessagesRoutesTest {
     }
 
     @Test
+    void aThreadIsRefusedInAWayThatTheToolRunnerUnderstands() {
+        RequestRunner runner = (_, _, _, _) -> {
+            throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "thread", "thread is not supported");
+        };
+        try (var server = TestServer.open(runner)) {
+            HttpResponse<String> answer = server.post("/v1/messages", "{}");
+
+            assertError(answer, 400, "invalid_request_error");
+            assertThat(answer.body()).contains("\"error_code\":\"thread_unsupported_request\"").contains("\"unsupported\":[\"thread\"]");
+        }
+    }
+
+    @Test
     void refusalsBeforeTheRequestRunsHaveItToo() {
         try (var server = TestServer.open(OK)) {
             var none = HttpRequest.BodyPublishers.ofString("{}");

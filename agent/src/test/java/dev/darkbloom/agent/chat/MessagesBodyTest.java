@@ -44,6 +44,12 @@ class MessagesBodyTest {
                     + "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"f\",\"input\":{\"a\":1}}]},"
                     + "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"ok\"}]}]");
 
+    /** {@code MessageCreateParams} and {@code MessageCountTokensParams} of the {@code @anthropic-ai/sdk} package 1.13.0, its beta's included. */
+    private static final List<String> DOCUMENTED = List.of("max_tokens", "messages", "model", "cache_control", "compaction", "container",
+            "context_management", "diagnostics", "fallback_credit_token", "fallbacks", "inference_geo", "billing_policy", "mcp_servers", "metadata",
+            "output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "thread", "tool_choice",
+            "tools", "user_profile_id", "workspace_id", "betas");
+
     private static Applied applied(String more) {
         return fixture(more).pool.template().lastApplied();
     }
@@ -64,6 +70,12 @@ class MessagesBodyTest {
 
     private static AgentException refusal(String more) {
         return ChatFixture.answering("x").refusal(Endpoint.MESSAGES, body(more));
+    }
+
+    @Test
+    void everyDocumentedParameterHasAnAnswer() {
+        assertThat(Parameters.MESSAGES.all()).containsAll(DOCUMENTED).contains("temperature", "top_p", "top_k"); // these for older packages
+        assertThat(Parameters.CHAT.all()).containsAll(MessagesBody.COPIED);
     }
 
     @Test
@@ -99,8 +111,8 @@ class MessagesBodyTest {
                         + "{\"role\":\"assistant\",\"reasoning_content\":\"hm\",\"content\":\"I look\",\"tool_calls\":["
                         + "{\"id\":\"t1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\": \\\"x\\\\ny\\\"}\"}},"
                         + "{\"id\":\"t2\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}}]},"
-                        + "{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"one\\ntwo\"},"
-                        + "{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"content\":\"\"},"
+                        + "{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"name\":\"f\",\"content\":\"one\\ntwo\"},"
+                        + "{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"name\":\"g\",\"content\":\"\"},"
                         + "{\"role\":\"user\",\"content\":\"and now?\"}]");
     }
 
@@ -169,7 +181,8 @@ class MessagesBodyTest {
     @Test
     void numbersAndTheIgnoredOnesAreTaken() {
         ChatFixture fixture = fixture(",\"temperature\":0.5,\"top_p\":0.5,\"top_k\":7,\"metadata\":{\"user_id\":\"u\"},\"service_tier\":\"auto\","
-                + "\"cache_control\":{\"type\":\"ephemeral\"},\"stop_sequences\":null,\"system\":null,\"tools\":[],\"mcp_servers\":[]");
+                + "\"cache_control\":{\"type\":\"ephemeral\"},\"stop_sequences\":null,\"system\":null,\"tools\":[],\"mcp_servers\":[],"
+                + "\"context_management\":{\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"}]}");
 
         GenerationRequest request = fixture.pool.generations().getFirst().request();
         assertThat(request.maxTokens()).isEqualTo(500);
@@ -213,6 +226,15 @@ class MessagesBodyTest {
 
         assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_REQUEST);
         assertThat(refused.getMessage()).startsWith(message.strip());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"container", "mcp_servers", "context_management", "compaction", "thread"})
+    void whatWouldChangeTheAnswerAndIsNotDoneIsRefusedByName(String name) {
+        AgentException refused = refusal(",\"" + name + "\":{\"type\":\"create\"}");
+
+        assertThat(refused.code()).isEqualTo(ErrorCode.UNSUPPORTED_PARAMETER);
+        assertThat(refused.param()).contains(name);
     }
 
     @ParameterizedTest

@@ -205,6 +205,16 @@ class MessagesTest {
     }
 
     @Test
+    void aStopSequenceMayComeBeforeTheRequiredTool() {
+        JsonNode json = document("well, no", TOOLS + ",\"tool_choice\":{\"type\":\"any\"},\"stop_sequences\":[\",\"]");
+
+        assertThat(json.path("stop_reason").textValue()).isEqualTo("stop_sequence");
+        AgentException refused = ChatFixture.answering("well<|stop|>").refusal(Endpoint.MESSAGES,
+                body(TOOLS + ",\"tool_choice\":{\"type\":\"any\"},\"stop_sequences\":[\",\"]"));
+        assertThat(refused.code()).isEqualTo(ErrorCode.GENERATION_FAILED);
+    }
+
+    @Test
     void countedTokensAreThoseOfTheAnswersUsage() {
         for (String more : MessagesBodyTest.BODIES) {
             JsonNode usage = ask(ChatFixture.answering("<call f>{}</call>"), more).json().path("usage");

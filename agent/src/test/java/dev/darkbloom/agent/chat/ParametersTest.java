@@ -34,18 +34,6 @@ class ParametersTest {
         assertThat(Parameters.CHAT.all()).containsAll(OPENAI_CHAT).containsAll(LLAMA_SERVER).containsAll(LLAMA_SERVER_CHAT);
     }
 
-    /** {@code MessageCreateParams} and {@code MessageCountTokensParams} of the {@code @anthropic-ai/sdk} package, its beta's included, headers not. */
-    private static final List<String> ANTHROPIC = List.of("max_tokens", "messages", "model", "cache_control", "compaction", "container",
-            "context_management", "diagnostics", "fallback_credit_token", "fallbacks", "inference_geo", "billing_policy", "mcp_servers", "metadata",
-            "output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "thread", "tool_choice",
-            "tools", "user_profile_id", "workspace_id", "temperature", "top_k", "top_p");
-
-    @Test
-    void everyDocumentedMessagesParameterHasAnAnswer() {
-        assertThat(Parameters.MESSAGES.all()).containsAll(ANTHROPIC);
-        assertThat(Parameters.CHAT.all()).containsAll(MessagesBody.COPIED);
-    }
-
     @Test
     void everyDocumentedTextParameterHasAnAnswer() {
         assertThat(Parameters.TEXT.all()).containsAll(OPENAI_TEXT).containsAll(LLAMA_SERVER).contains("prompt");

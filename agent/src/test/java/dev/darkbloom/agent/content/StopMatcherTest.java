@@ -46,6 +46,17 @@ class StopMatcherTest {
     }
 
     @Test
+    void theStopStringThatWasFoundCanBeRead() {
+        try (StopMatcher matcher = StopMatcher.of(List.of(OffHeap.utf8("one"), OffHeap.utf8("zwölf"))); Content out = Content.confined(16)) {
+            MemorySegment text = OffHeap.utf8("elf, zwölf, on");
+            matcher.add(text, 0, text.byteSize(), out);
+
+            assertThat(OffHeap.text(matcher.string(matcher.found()))).isEqualTo("zwölf");
+            assertThat(OffHeap.text(matcher.string(0))).isEqualTo("one");
+        }
+    }
+
+    @Test
     void overlappingBeginningsAreFound() {
         assertThat(run(List.of("aab"), "aaaab", 1)).isEqualTo("aa|stop 0");
         assertThat(run(List.of("ababac"), "abababac", 1)).isEqualTo("ab|stop 0");

@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
@@ -84,6 +86,7 @@ class CanaryTest {
                 drain(reader);
                 drain(document);
             }
+            askMessages(agent);
             refuseWithContent(agent);
             Awaitility.await().until(() -> agent.metric("darkbloom_slots_busy") == 0);
 
@@ -103,6 +106,36 @@ class CanaryTest {
             }
         }
         assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG");
+    }
+
+    /** The same by Anthropic's API, whose requests are rewritten on their way: as a document and as a stream, with words in every place. */
+    private static void askMessages(AgentProcess agent) throws IOException, InterruptedException {
+        for (boolean stream : new boolean[] {false, true}) {
+            ObjectNode request = AgentProcess.JSON.createObjectNode();
+            request.put("model", "demo").put("stream", stream).put("max_tokens", 60).put("ignore_eos", true).put("system", "Be " + PROMPT_CANARY);
+            request.putArray("stop_sequences").add(PROMPT_CANARY + "-stop");
+            request.putArray("messages").addObject().put("role", "user").put("content", "Repeat after me: " + PROMPT_CANARY);
+            request.put("grammar", grammar());
+            assertThat(texts(agent.post("messages", request.toString()).body())).as("the model wrote the canary").contains(COMPLETION_CANARY);
+
+            request.remove("grammar");
+            request.putArray("tools").addObject().put("name", "look_up").put("description", PROMPT_CANARY).putObject("input_schema").put("type", "object");
+            var turns = request.putArray("messages");
+            turns.addObject().put("role", "user").put("content", "Look up " + PROMPT_CANARY);
+            var said = turns.addObject().put("role", "assistant").putArray("content");
+            said.addObject().put("type", "thinking").put("thinking", PROMPT_CANARY).put("signature", "");
+            said.addObject().put("type", "tool_use").put("id", "t1").put("name", "look_up").putObject("input").put("word", PROMPT_CANARY);
+            turns.addObject().put("role", "user").putArray("content").addObject().put("type", "tool_result").put("tool_use_id", "t1")
+                    .put("content", PROMPT_CANARY);
+            assertThat(agent.post("messages", request.toString()).statusCode()).isEqualTo(200);
+            assertThat(agent.ask("messages/count_tokens", request.toString()).path("input_tokens").intValue()).isPositive();
+            request.put("temperature", -1);
+            assertThat(agent.post("messages", request.toString()).body()).contains("temperature").doesNotContain(PROMPT_CANARY);
+        }
+    }
+
+    private static String texts(String answer) {
+        return Pattern.compile("\"text\":\"([^\"]*)\"").matcher(answer).results().map(match -> match.group(1)).collect(Collectors.joining());
     }
 
     /** Requests that fail carry content too: their errors must not quote it. */
