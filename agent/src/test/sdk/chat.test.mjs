@@ -166,6 +166,18 @@ demoTest('a logit bias of -100 bans a token', async () => {
   assert.notEqual(answer.choices[0].message.content, 'The sky is blue.');
 });
 
+demoTest('a logit bias may name a text, as llama-server has it', async () => {
+  const answer = await chat.create({ ...exact, logit_bias: { ' blue': -100 } });
+
+  assert.ok(!answer.choices[0].message.content.includes(' blue'));
+});
+
+demoTest('parallel_tool_calls false gives one call', async () => {
+  const answer = await chat.create({ ...zurich, parallel_tool_calls: false });
+
+  assert.equal(answer.choices[0].message.tool_calls.length, 1);
+});
+
 demoTest('penalties change the answer, and zero ones do not', async () => {
   const count = { model, temperature: 0, messages: [{ role: 'user', content: 'Count from 1 to 10.' }], max_completion_tokens: 60 };
   const plain = await chat.create({ ...count, frequency_penalty: 0, presence_penalty: 0 });

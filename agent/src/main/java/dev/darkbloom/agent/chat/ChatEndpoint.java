@@ -53,7 +53,7 @@ final class ChatEndpoint {
             request.check(lease.tokenizer());
             Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
-                    lease.tokenizer().vocabularySize(), samplerMemory);
+                    lease.tokenizer(), samplerMemory);
             ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds()));
             PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
             if (prompt.count() == 0) {

@@ -48,6 +48,7 @@ final class Parameters {
             Map.entry("n_keep", List.of("0", "-1")),
             Map.entry("n_discard", List.of("0")),
             Map.entry("t_max_predict_ms", List.of("0", "-1")),
+            Map.entry("t_max_prompt_ms", List.of("0", "-1")),
             Map.entry("return_tokens", List.of("false")),
             Map.entry("return_progress", List.of("false")),
             Map.entry("timings_per_token", List.of("false")),

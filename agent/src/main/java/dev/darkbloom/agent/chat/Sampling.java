@@ -7,6 +7,7 @@ import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.SamplerSettings.Link;
+import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -100,10 +101,10 @@ final class Sampling {
      * Adds the token biases and the DRY breakers of a request.
      *
      * @param memory where they are written; lives as long as the generations do and is not appended to after this
-     * @param vocabularySize tokens that a bias may name
+     * @param tokenizer whose tokens a bias may name
      */
-    static SamplerSettings withContent(SamplerSettings scalars, RequestBody body, int vocabularySize, Content memory) {
-        LogitBias.write(body, vocabularySize, memory);
+    static SamplerSettings withContent(SamplerSettings scalars, RequestBody body, Tokenizer tokenizer, Content memory) {
+        LogitBias.write(body, tokenizer, memory);
         long biasBytes = memory.length();
         List<Slice> breakers = writeBreakers(body, memory);
         MemorySegment bias = biasBytes == 0 ? MemorySegment.NULL : memory.segment(new Slice(0, biasBytes));

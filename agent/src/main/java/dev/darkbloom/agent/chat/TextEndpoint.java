@@ -36,7 +36,7 @@ final class TextEndpoint {
             constraint.check(tokenizer);
             Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
-                    tokenizer.vocabularySize(), samplerMemory);
+                    tokenizer, samplerMemory);
             int most = Math.max(1, context.settings().maxChoices() / form.choices());
             TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo));
             int choices = prompts.all().size() * form.choices();

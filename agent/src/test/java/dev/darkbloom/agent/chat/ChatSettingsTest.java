@@ -9,6 +9,9 @@ import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.SamplerSettings.Link;
 import dev.darkbloom.agent.testing.FakeChatTemplate.Applied;
+import dev.darkbloom.agent.testing.FakeGeneration.Script;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -66,6 +69,15 @@ class ChatSettingsTest {
     }
 
     @Test
+    void aBiasOfATextIsThatOfEachOfItsTokens() {
+        ChatFixture fixture = ChatFixture.answering("x");
+        assertThat(bias(fixture, "{\"a\\u0062\":2.5,\"99\":-1}")).isEqualTo("97 2.5 98 2.5 99 -1.0 ");
+        assertThat(bias(fixture, "[[\"é\",false],[100,1]]")).isEqualTo("195 -Infinity 169 -Infinity 100 1.0 ");
+        assertThat(bias(fixture, "[[\"\",1]]")).isEmpty();
+        assertThat(fixture.chatRefusal("\"logit_bias\":{\"" + "x".repeat(2000) + "\":1}").param()).contains("logit_bias");
+    }
+
+    @Test
     void seedsOfAnySizeAreTaken() {
         ChatFixture fixture = ChatFixture.answering("x");
         assertThat(sampling(fixture, "\"seed\":12345678901234567000").seed()).isEqualTo((int) Long.parseUnsignedLong("12345678901234567000"));
@@ -80,7 +92,7 @@ class ChatSettingsTest {
         "top_k|1.5", "top_k|-2", "presence_penalty|3", "frequency_penalty|-2.5", "repeat_penalty|0", "mirostat|3", "mirostat|0.5", "n|0", "n|9", "n|1.5",
         "n|\"2\"", "max_tokens|-1", "max_tokens|1.5", "max_tokens|\"5\"", "max_completion_tokens|-7", "max_output_tokens|-1", "n_predict|-2",
         "top_logprobs|21", "top_logprobs|3", "logprobs|3", "stream|\"true\"", "stream|1", "stream_options|true", "stop|1", "stop|[1]",
-        "logit_bias|5", "logit_bias|{\"x\":1}", "logit_bias|{\"259\":1}", "logit_bias|{\"-1\":1}", "logit_bias|{\"5\":101}", "logit_bias|{\"5\":\"1\"}",
+        "logit_bias|5", "logit_bias|{\"\":1}", "logit_bias|{\"x\":101}", "logit_bias|{\"259\":1}", "logit_bias|{\"-1\":1}", "logit_bias|{\"5\":101}", "logit_bias|{\"5\":\"1\"}",
         "logit_bias|[[1]]", "samplers|[]", "samplers|[\"nope\"]", "samplers|\"?\"", "dry_sequence_breakers|[]", "dry_sequence_breakers|[1]",
         "response_format|\"json\"", "response_format|{}", "response_format|{\"type\":\"xml\"}", "response_format|{\"type\":\"json_schema\"}",
         "reasoning_effort|\"extreme\"", "chat_template_kwargs|[]", "chat_template_kwargs|{\"enable_thinking\":\"no\"}", "enable_thinking|1",
@@ -184,6 +196,20 @@ class ChatSettingsTest {
 
     private static Applied applied(ChatFixture fixture) {
         return fixture.pool.template().lastApplied();
+    }
+
+    /** Returns the biases that reach the engine, as text; read while the request runs, since they are gone when it ends. */
+    private static String bias(ChatFixture fixture, String value) {
+        var seen = new StringBuilder();
+        fixture.pool.answers(request -> {
+            MemorySegment bias = request.sampling().logitBias();
+            for (long at = 0; at < bias.byteSize(); at += 8) {
+                seen.append(bias.get(ValueLayout.JAVA_INT_UNALIGNED, at)).append(' ').append(bias.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at + 4)).append(' ');
+            }
+            return Script.of("x");
+        });
+        fixture.chat("\"logit_bias\":" + value);
+        return seen.toString();
     }
 
     private static SamplerSettings sampling(ChatFixture fixture, String members) {

@@ -64,7 +64,7 @@ class ContentStaysOutTest {
         "HELLO\"tool_choice\":\"CANARY\"}",
         "HELLO\"stop\":{\"CANARY\":1}}",
         "HELLO\"stop\":[\"CANARY\",7]}",
-        "HELLO\"logit_bias\":{\"CANARY\":1}}",
+        "HELLO\"logit_bias\":{\"CANARY\":1000}}",
         "HELLO\"logit_bias\":{\"1\":\"CANARY\"}}",
         "HELLO\"response_format\":{\"type\":\"CANARY\"}}",
         "HELLO\"json_schema\":\"CANARY\"}",

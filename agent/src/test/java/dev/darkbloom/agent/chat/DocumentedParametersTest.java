@@ -17,29 +17,32 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Our lists of request parameters against their sources: the types of the pinned {@code openai} package and the README of the pinned
- * llama-server. A name that appears there, and one of ours that no longer does, is decided upon here.
+ * Our lists of request parameters against their sources: the types of the pinned {@code openai} package, the README of the pinned llama-server
+ * and the list from which that one reads a request. A name that appears there, and one of ours that no longer does, is decided upon here.
  */
 @Tag("model")
 class DocumentedParametersTest {
     private static final Pattern MEMBER = Pattern.compile("    ([a-z_]+)\\??: .*");
     private static final Pattern OPTION = Pattern.compile("`([a-z_]+)` ?: .*");
 
-    /** What llama-server reads for every text without a line in its README. */
-    private static final Set<String> UNDOCUMENTED = Set.of("adaptive_target", "adaptive_decay", "top_n_sigma", "backend_sampling", "grammar_lazy",
-            "grammar_triggers", "preserved_tokens", "verbose", "n_discard");
+    private static final Pattern FIELD = Pattern.compile(".*new field_\\w+\\(\"([a-z_]+)\".*");
+
+    /** What stands in llama-server's list for itself: its chat route writes these, and one is a member of {@code stream_options}. */
+    private static final Set<String> ITS_OWN =
+            Set.of("chat_format", "chat_parser", "reasoning_budget_start_tag", "reasoning_budget_end_tags", "include_usage");
 
     @Test
     void everyChatParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
         Set<String> documented = union(
                 members("chat/completions/completions.d.ts", "ChatCompletionCreateParamsBase"),
                 options("### POST `/completion`", "**Response format**"),
-                options("### POST `/v1/chat/completions`: OpenAI-compatible", "*Examples:*"));
-        documented.remove("prompt"); // stands for the messages
+                options("### POST `/v1/chat/completions`: OpenAI-compatible", "*Examples:*"),
+                fields());
+        documented.removeAll(Set.of("prompt", "echo")); // a text's; chat has messages
 
-        Set<String> ours = union(UNDOCUMENTED,
-                // the same for chat
-                Set.of("add_generation_prompt", "continue_final_message", "reasoning_budget_tokens", "thinking_budget_tokens", "reasoning_budget_message"),
+        Set<String> ours = union(
+                // read by llama-server's chat route before its list
+                Set.of("add_generation_prompt", "thinking_budget_tokens"),
                 // other servers' names for the same things, which their clients send
                 Set.of("repetition_penalty", "enable_thinking", "reasoning"),
                 // members of the Responses API, which a coordinator leaves in a chat request
@@ -53,8 +56,10 @@ class DocumentedParametersTest {
     void everyTextParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
         Set<String> documented = union(
                 members("completions.d.ts", "CompletionCreateParamsBase"),
-                options("### POST `/completion`", "**Response format**"));
-        Set<String> ours = union(UNDOCUMENTED,
+                options("### POST `/completion`", "**Response format**"),
+                fields());
+        documented.removeIf(name -> name.startsWith("reasoning_") || Set.of("continue_final_message", "generation_prompt", "parse_tool_calls").contains(name));
+        Set<String> ours = union(
                 // chat's, which clients send here too
                 Set.of("max_completion_tokens", "response_format", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key",
                         "prompt_cache_retention", "prompt_cache_options"),
@@ -94,10 +99,17 @@ class DocumentedParametersTest {
         return names(Files.readString(LlamaSource.file("tools/server/README.md")), heading, end, OPTION);
     }
 
+    /** Returns the names from which llama-server reads a request for text. */
+    private static Set<String> fields() throws IOException, InterruptedException {
+        Set<String> fields = names(Files.readString(LlamaSource.file("tools/server/server-schema.cpp")), "", "", FIELD);
+        fields.removeAll(ITS_OWN);
+        return fields;
+    }
+
     private static Set<String> names(String text, String begin, String end, Pattern pattern) {
         int from = text.indexOf(begin);
         assertThat(from).as("where %s begins", begin).isNotNegative();
-        int to = text.indexOf(end, from);
+        int to = end.isEmpty() ? text.length() : text.indexOf(end, from);
         assertThat(to).as("where %s ends", begin).isNotNegative();
         return text.substring(from, to).lines().map(pattern::matcher).filter(Matcher::matches).map(match -> match.group(1))
                 .collect(Collectors.toCollection(TreeSet::new));

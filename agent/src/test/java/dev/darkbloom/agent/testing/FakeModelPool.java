@@ -124,16 +124,20 @@ public final class FakeModelPool implements ModelPool {
             this.id = id;
         }
 
+        private boolean isPooled() {
+            return id.equals("embed") || id.equals("rank");
+        }
+
         @Override
         public ModelSpec spec() {
-            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, KvLayout.STREAMS, 8L * CONTEXT, 0, !id.equals("demo"), "",
+            return new ModelSpec(id, List.of(Path.of("model.gguf")), CONTEXT, 8, KvLayout.STREAMS, 8L * CONTEXT, 0, isPooled(), "",
                     ComputeSettings.safe(2, 512, 512));
         }
 
         @Override
         public ModelFacts facts() {
             Optional<RankFormat> rank = id.equals("rank") ? Optional.of(rankFormat) : Optional.empty();
-            return new ModelFacts("fake", "F32", 1, 4, CONTEXT, EMBEDDING, tokenizer.vocabularySize(), MemoryKind.ATTENTION, !id.equals("demo"), rank, sampling);
+            return new ModelFacts("fake", "F32", 1, 4, CONTEXT, EMBEDDING, tokenizer.vocabularySize(), MemoryKind.ATTENTION, isPooled(), rank, sampling);
         }
 
         @Override
