@@ -149,7 +149,8 @@ final class MessagesTurns implements AutoCloseable {
             return AgentException.ofParam(ErrorCode.UNSUPPORTED_MEDIA, "messages",
                     "unsupported media: " + place + " is a block of type " + type + "; this model reads text only");
         }
-        return AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "messages", place + " is a block of type " + type + ", which is not supported");
+        return AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "messages",
+                place + " is a block of type " + type + ", which is not supported");
     }
 
     /** Adds a text, or an array of text blocks. */
