@@ -18,10 +18,12 @@
 #include "format_marks.h"
 #include "gbnf_check.h"
 #include "guard.h"
+#include "input_marks.h"
 #include "own_tools.h"
 #include "request.h"
 #include "sampling.h"
 #include "schema_grammar.h"
+#include "schema_weight.h"
 #include "vocab.h"
 
 namespace {
@@ -182,7 +184,7 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
         }
         status = dbs::guarded(DBS_BAD_MESSAGES, [&]() -> int32_t {
             out.tools = common_chat_tools_parse_oaicompat(tools);
-            return DBS_OK;
+            return dbs::tools_are_bearable(tools) ? DBS_OK : DBS_BAD_SCHEMA;
         });
         if (status != DBS_OK) {
             return status;
@@ -193,7 +195,7 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
         if (!read_json(text_of(in.json_schema), schema)) {
             return DBS_BAD_JSON;
         }
-        if (!schema.is_object()) {
+        if (!schema.is_object() || !dbs::schema_is_bearable(schema)) {
             return DBS_BAD_SCHEMA;
         }
         status = dbs::guarded(DBS_BAD_SCHEMA, [&]() -> int32_t {
@@ -349,6 +351,25 @@ common_chat_params with_own_tools(dbs_templates & templates, const common_chat_t
     return params;
 }
 
+/**
+ * Renders the prompt once more where the request's own texts hold the text of a control token, so that it is known which were the
+ * template's. Only the prompt is taken from that: names and schemas in the grammar stay what they are.
+ */
+void tell_input_apart(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid, dbs_chat & chat) {
+    std::vector<std::string> thought = chat.params.thinking_end_tags;
+    thought.push_back(chat.params.thinking_start_tag);
+    dbs::InputMarks              marks(templates.controls, std::move(thought));
+    common_chat_templates_inputs marked = in;
+    if (!marks.put(marked)) {
+        return;
+    }
+    marked.json_schema.clear();
+    marked.grammar.clear();
+    common_chat_params params = has_own_tools(templates, marked) ? with_own_tools(templates, marked, unsaid) : rendered_and_analysed(templates, marked, unsaid);
+    chat.params.prompt        = std::move(params.prompt);
+    chat.plain                = marks.take(chat.params.prompt);
+}
+
 /** A pattern that must match all that came so far. */
 std::string anchored(const std::string & pattern) {
     if (pattern.empty()) {
@@ -479,6 +500,32 @@ std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & 
     return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} " + before + "(" + choice + ") .*");
 }
 
+/** The prompt's tokens, where some of its text is plain. */
+std::vector<int32_t> tokens_apart(const dbs_chat & chat, const llama_vocab * vocab) {
+    const std::string &  prompt = chat.params.prompt;
+    std::vector<int32_t> all;
+    const auto           add = [&](size_t begin, size_t end, bool is_plain) {
+        if (begin < end) {
+            const std::vector<int32_t> some = dbs::tokens_of(vocab, prompt.substr(begin, end - begin), !is_plain);
+            all.insert(all.end(), some.begin(), some.end());
+        }
+    };
+    if (llama_vocab_get_add_bos(vocab)) {
+        all.push_back(llama_vocab_bos(vocab));
+    }
+    size_t at = 0;
+    for (const auto & [begin, end] : chat.plain) {
+        add(at, begin, false);
+        add(begin, end, true);
+        at = end;
+    }
+    add(at, prompt.size(), false);
+    if (llama_vocab_get_add_eos(vocab)) {
+        all.push_back(llama_vocab_eos(vocab));
+    }
+    return all;
+}
+
 } // namespace
 
 // ---- text results
@@ -504,7 +551,7 @@ int32_t dbs_schema_to_grammar(const char * schema, size_t size, dbs_text ** out)
         if (!read_json(std::string(schema, size), json)) {
             return DBS_BAD_JSON;
         }
-        if (!json.is_object()) {
+        if (!json.is_object() || !dbs::schema_is_bearable(json)) {
             return DBS_BAD_SCHEMA;
         }
         const dbs::SchemaGrammar grammar = dbs::schema_grammar(json);
@@ -550,6 +597,7 @@ int32_t dbs_templates_new(const struct llama_model * model, const char * source,
         templates->vocab             = llama_model_get_vocab(model);
         templates->templates         = common_chat_templates_init(model, size > 0 ? std::string(source, size) : std::string());
         templates->source            = common_chat_templates_source(templates->templates.get());
+        templates->controls          = dbs::control_texts(templates->vocab);
         templates->explicit_template = common_chat_templates_was_explicit(templates->templates.get());
         templates->reads_thinking    = templates->source.find("enable_thinking") != std::string::npos;
         templates->is_analysed       = is_analysed(templates->source);
@@ -624,6 +672,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
             const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
             chat->params      = has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid) : rendered_and_analysed(*templates, in, unsaid);
+            tell_input_apart(*templates, in, unsaid, *chat);
             return DBS_OK;
         });
         if (status != DBS_OK) {
@@ -693,8 +742,25 @@ int32_t dbs_chat_tokenize(const dbs_chat * chat, const struct llama_vocab * voca
     if (chat == nullptr) {
         return DBS_INVALID_ARGUMENT;
     }
+    const std::string & prompt = chat->params.prompt;
     // Where the vocabulary adds BOS, the renderer has already taken it off the text.
-    return dbs::tokenize(vocab, chat->params.prompt.data(), chat->params.prompt.size(), tokens, max_tokens, true, true, n_tokens);
+    if (chat->plain.empty()) {
+        return dbs::tokenize(vocab, prompt.data(), prompt.size(), tokens, max_tokens, true, true, n_tokens);
+    }
+    if (vocab == nullptr || n_tokens == nullptr || max_tokens < 0 || (tokens == nullptr && max_tokens > 0)) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    *n_tokens = 0;
+    const dbs::Quiet quiet;
+    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
+        const std::vector<int32_t> all = tokens_apart(*chat, vocab);
+        *n_tokens                      = static_cast<int32_t>(all.size());
+        if (all.size() > static_cast<size_t>(max_tokens)) {
+            return DBS_TOO_SMALL;
+        }
+        std::copy(all.begin(), all.end(), tokens);
+        return DBS_OK;
+    });
 }
 
 int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab, dbs_grammar ** out) {

@@ -44,14 +44,14 @@ enum class RunKind { text, json_string, string };
 
 constexpr RunKind run_kinds[] = { RunKind::text, RunKind::json_string, RunKind::string };
 
-/** Text that a run of a kind takes in as it is, and that no narrower one would. */
+/** Text that a run of a kind takes in as it is, and that no narrower one would: it holds what ends names and numbers. */
 const char * probe_of(RunKind kind) {
     switch (kind) {
-        case RunKind::text: return "a b \"c\" 'd' e\\f.\n\n- g: {h}, [i] 1\nj";
-        case RunKind::json_string: return "a 'b' \\n\\\"c\\\" {[d";
+        case RunKind::text: return "a b \"c\" 'd' e\\f.\n\n- g: {h}, [i] 1\nj = <k> (l)";
+        case RunKind::json_string: return "a 'b' \\n\\\"c\\\" {[d: e, f}] = <g> (h)";
         case RunKind::string: break;
     }
-    return "a b.c";
+    return "a b.c: d, e} f] {[g = <h> (i)";
 }
 
 /** How much of one tool call has been handed out. */

@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "chat.h"
 
 #include "darkbloom_shim.h"
+#include "mark_matcher.h"
 
 /** What every request of one kind gets from a template beside its prompt: the answer's format and its parser. Holds no content. */
 struct request_format {
@@ -29,6 +31,7 @@ struct dbs_templates {
     bool                      thinks_by_default = true;  // the value that does what the template does where nobody sets one
     bool                      is_analysed       = false; // its formats are found by upstream's analysis, of which messages are no part
 
+    dbs::MarkMatcher            controls{ {} };    // texts of the vocabulary's control tokens
     int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
 
     std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
@@ -43,6 +46,8 @@ struct dbs_chat {
     common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
     bool                    continues          = false;
     std::vector<int32_t>    preserved; // sorted
+
+    std::vector<std::pair<size_t, size_t>> plain; // places of the prompt, [begin, end) in bytes, where no control token is read
 };
 
 struct dbs_text {

@@ -4,13 +4,13 @@
 
 namespace dbs {
 
-std::vector<int32_t> tokens_of(const llama_vocab * vocab, const std::string & text) {
+std::vector<int32_t> tokens_of(const llama_vocab * vocab, const std::string & text, bool parse_special) {
     std::vector<int32_t> tokens(text.size() + 8);
     int32_t              count = llama_tokenize(vocab, text.data(), static_cast<int32_t>(text.size()), tokens.data(),
-                                                static_cast<int32_t>(tokens.size()), false, true);
+                                                static_cast<int32_t>(tokens.size()), false, parse_special);
     if (count < 0) {
         tokens.resize(static_cast<size_t>(-count));
-        count = llama_tokenize(vocab, text.data(), static_cast<int32_t>(text.size()), tokens.data(), static_cast<int32_t>(tokens.size()), false, true);
+        count = llama_tokenize(vocab, text.data(), static_cast<int32_t>(text.size()), tokens.data(), static_cast<int32_t>(tokens.size()), false, parse_special);
     }
     tokens.resize(static_cast<size_t>(count));
     return tokens;

@@ -1,4 +1,4 @@
-// Exercises every entry of the shim on the demo model. Usage: shim-test LIBRARY-DIR MODEL TEMPLATE-DIR
+// Exercises every entry of the shim on the demo model. Usage: shim-test LIBRARY-DIR MODEL TEMPLATE-DIR GOLDEN-FILE
 //
 // Output is one line at the end, and one more for each check that did not hold.
 
@@ -11,8 +11,8 @@
 #include "check.h"
 
 int main(int argc, char ** argv) {
-    if (argc != 4) {
-        std::fprintf(stderr, "usage: %s LIBRARY-DIR MODEL TEMPLATE-DIR\n", argv[0]);
+    if (argc != 5) {
+        std::fprintf(stderr, "usage: %s LIBRARY-DIR MODEL TEMPLATE-DIR GOLDEN-FILE\n", argv[0]);
         return 2;
     }
     Demo demo;
@@ -55,7 +55,9 @@ int main(int argc, char ** argv) {
     test_parser(demo);
     test_models(demo);
     test_memory(demo);
+    test_hostile(demo);
     test_tools(demo, argv[3]);
+    test_goldens(demo, argv[3], argv[4]);
     test_templates(demo, argv[3]);
 
     std::fflush(stderr);
