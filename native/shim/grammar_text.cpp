@@ -60,18 +60,18 @@ std::string gbnf_choice(const std::vector<std::string> & alternatives) {
     return alternatives.size() > 1 ? "(" + out + ")" : out;
 }
 
-std::string GrammarRules::reserve() {
+std::string GbnfText::reserve() {
     return "dbs-" + std::to_string(count_++);
 }
 
-void GrammarRules::define(const std::string & name, const std::string & body) {
+void GbnfText::define(const std::string & name, const std::string & body) {
     if (text_.size() + body.size() > max_text) {
         throw NoGrammar();
     }
     text_ += name + " ::= " + body + "\n";
 }
 
-std::string GrammarRules::add(const std::string & body) {
+std::string GbnfText::add(const std::string & body) {
     const auto known = names_.find(body);
     if (known != names_.end()) {
         return known->second;

@@ -29,7 +29,7 @@ constexpr int64_t gbnf_max_count = 1000;
 std::string gbnf_choice(const std::vector<std::string> & alternatives);
 
 /** Rules under numbered names, so that no name quotes the input. Equal bodies share one rule. */
-class GrammarRules {
+class GbnfText {
   public:
     /** A name for a rule whose body is given later. */
     std::string reserve();

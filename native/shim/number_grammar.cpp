@@ -154,7 +154,7 @@ std::string fixed(int64_t value, int decimals) {
 }
 
 /** Up to `left` more digits behind some whose remainder is `rest`, so that all of them are a multiple of `step`; empty: there are none. */
-std::string multiples(int64_t step, int64_t rest, int left, GrammarRules & rules, std::vector<std::string> & known) {
+std::string multiples(int64_t step, int64_t rest, int left, GbnfText & rules, std::vector<std::string> & known) {
     std::string & name = known[static_cast<size_t>(rest * 10 + left)];
     if (!name.empty()) {
         return name == "-" ? "" : name;
@@ -174,7 +174,7 @@ std::string multiples(int64_t step, int64_t rest, int left, GrammarRules & rules
     return found;
 }
 
-NumberResult stepped(const NumberBounds & bounds, GrammarRules & rules, std::string & out) {
+NumberResult stepped(const NumberBounds & bounds, GbnfText & rules, std::string & out) {
     const Decimal step = *bounds.step;
     int64_t       low  = 0;
     int64_t       high = 0;
@@ -282,7 +282,7 @@ std::optional<Decimal> decimal_of(const std::string & json_number) {
     return out;
 }
 
-NumberResult number_grammar(const NumberBounds & bounds, GrammarRules & rules, std::string & out) {
+NumberResult number_grammar(const NumberBounds & bounds, GbnfText & rules, std::string & out) {
     if (bounds.step) {
         // Every integer is a multiple of a step that divides one.
         const Decimal step = *bounds.step;

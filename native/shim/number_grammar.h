@@ -33,6 +33,6 @@ enum class NumberResult { OK, NOTHING, NO_BOUNDS, NO_STEP };
  * Writes an expression that accepts only numbers within the bounds, in plain notation: up to six decimals, and up to some twelve digits on
  * a side without a bound. NOTHING: no such number. NO_BOUNDS and NO_STEP: what cannot be said, bounds or step; `out` is unchanged.
  */
-NumberResult number_grammar(const NumberBounds & bounds, GrammarRules & rules, std::string & out);
+NumberResult number_grammar(const NumberBounds & bounds, GbnfText & rules, std::string & out);
 
 } // namespace dbs

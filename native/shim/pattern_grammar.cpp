@@ -92,7 +92,7 @@ struct Part {
 
 class Reader {
   public:
-    Reader(const std::string & pattern, GrammarRules & rules) : rules_(rules) {
+    Reader(const std::string & pattern, GbnfText & rules) : rules_(rules) {
         for (size_t i = 0; i < pattern.size();) {
             const auto     lead   = static_cast<unsigned char>(pattern[i]);
             const size_t   length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -305,14 +305,14 @@ class Reader {
         return { { out, out } };
     }
 
-    GrammarRules &        rules_;
+    GbnfText &        rules_;
     std::vector<uint32_t> text_;
     size_t                at_ = 0;
 };
 
 } // namespace
 
-std::optional<std::string> pattern_grammar(const std::string & pattern, GrammarRules & rules) {
+std::optional<std::string> pattern_grammar(const std::string & pattern, GbnfText & rules) {
     if (pattern.size() > max_pattern) {
         return std::nullopt;
     }

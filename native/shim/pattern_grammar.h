@@ -13,6 +13,6 @@ namespace dbs {
  * matches; it may accept less: `.` and negated classes stay inside the basic plane, and no more than 1,000 repetitions are counted.
  * Empty when the pattern has something no grammar says (look-around, back references, anchors inside) or is no regular expression.
  */
-std::optional<std::string> pattern_grammar(const std::string & pattern, GrammarRules & rules);
+std::optional<std::string> pattern_grammar(const std::string & pattern, GbnfText & rules);
 
 } // namespace dbs

@@ -769,7 +769,7 @@ class Converter {
     }
 
     SchemaReferences                       references_;
-    GrammarRules                           rules_;
+    GbnfText                           rules_;
     std::unordered_map<std::string, Known> known_; // by the schema's text
     std::string                            value_;
     std::string                            ignored_;

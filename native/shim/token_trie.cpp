@@ -9,42 +9,53 @@
 
 namespace dbs {
 
-// Follows upstream's decode_utf8 byte by byte, its leniency included: within one piece the bytes that follow a lead byte are not checked,
-// those that go on with an earlier token's are.
+namespace {
+
+/**
+ * Takes the next byte of a sequence; false when it makes the sequence invalid. Overlong forms, halves of pairs and what lies beyond the last
+ * code point all show at the second byte, and no later state looks like one before it.
+ */
+bool go_on(PartialUtf8 & partial, uint8_t byte) {
+    if ((byte >> 6) != 2) {
+        return false;
+    }
+    const bool     second_of_three = partial.n_remain == 2 && partial.value < 0x10;
+    const bool     second_of_four  = partial.n_remain == 3;
+    const uint32_t value           = (partial.value << 6) + (byte & 0x3F);
+    if ((second_of_three && (value < 0x20 || (value >= 0x360 && value < 0x380))) || (second_of_four && (value < 0x10 || value >= 0x110))) {
+        return false;
+    }
+    partial = { value, partial.n_remain - 1 };
+    return true;
+}
+
+} // namespace
+
+// Stricter than upstream's decode_utf8, which reads overlong forms as the characters they spell and does not look at the bytes behind a lead
+// byte: a text under a grammar is valid UTF-8 here, and so holds the characters that the grammar asks for.
 PartialUtf8 decode_piece(const char * piece, size_t size, PartialUtf8 partial, std::vector<uint32_t> & code_points) {
     static const int8_t lengths[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4 };
     const size_t        begin     = code_points.size();
     const char *        end       = std::find(piece, piece + size, '\0');
-    uint32_t            value     = partial.value;
-    int32_t             n_remain  = partial.n_remain;
-    if (n_remain > 0) {
-        for (; piece != end && n_remain > 0; piece++, n_remain--) {
-            const uint8_t byte = static_cast<uint8_t>(*piece);
-            if ((byte >> 6) != 2) {
-                return { 0, -1 };
-            }
-            value = (value << 6) + (byte & 0x3F);
+    for (; piece != end; piece++) {
+        const uint8_t byte  = static_cast<uint8_t>(*piece);
+        bool          valid = true;
+        if (partial.n_remain > 0) {
+            valid = go_on(partial, byte);
+        } else {
+            const int32_t n_remain = lengths[byte >> 4] - 1;
+            valid                  = n_remain >= 0 && byte != 0xC0 && byte != 0xC1 && byte < 0xF5;
+            partial                = { n_remain > 0 ? byte & ((1u << (6 - n_remain)) - 1) : byte, n_remain };
         }
-        if (n_remain == 0) {
-            code_points.push_back(value);
-        }
-    }
-    while (piece != end) {
-        const uint8_t lead = static_cast<uint8_t>(*piece++);
-        n_remain           = lengths[lead >> 4] - 1;
-        if (n_remain < 0) {
+        if (!valid) {
             code_points.resize(begin);
             return { 0, -1 };
         }
-        value = lead & ((1 << (7 - n_remain)) - 1);
-        for (; piece != end && n_remain > 0; piece++, n_remain--) {
-            value = (value << 6) + (static_cast<uint8_t>(*piece) & 0x3F);
-        }
-        if (n_remain == 0) {
-            code_points.push_back(value);
+        if (partial.n_remain == 0) {
+            code_points.push_back(partial.value);
         }
     }
-    return { value, n_remain };
+    return partial;
 }
 
 TokenTrie::TokenTrie(const llama_vocab * vocab) : n_tokens(llama_vocab_n_tokens(vocab)) {

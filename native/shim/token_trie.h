@@ -17,8 +17,8 @@ struct PartialUtf8 {
 };
 
 /**
- * Reads `piece` up to its first NUL as upstream's grammars read it, after what `partial` has begun: appends whole code points to
- * `code_points` and returns what is begun at the end. An invalid sequence takes all of the piece's code points away.
+ * Reads `piece` up to its first NUL as UTF-8, after what `partial` has begun: appends whole code points to `code_points` and returns what
+ * is begun at the end. An invalid sequence takes all of the piece's code points away.
  */
 PartialUtf8 decode_piece(const char * piece, size_t size, PartialUtf8 partial, std::vector<uint32_t> & code_points);
 

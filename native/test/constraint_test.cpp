@@ -86,6 +86,28 @@ bool upstream_throws_on(const llama_grammar & grammar, int32_t token) {
     }
 }
 
+/** Whether a text is UTF-8 as far as it goes; it may end within a character. */
+bool begins_utf8(const std::string & text) {
+    for (size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<uint8_t>(text[i]);
+        // The bounds of the second byte rule out overlong forms, halves of pairs and what lies beyond the last character.
+        const size_t  length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+        const uint8_t low    = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        const uint8_t high   = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        if (length == 0) {
+            return false;
+        }
+        for (size_t k = 1; k < length && i + k < text.size(); k++) {
+            const auto byte = static_cast<uint8_t>(text[i + k]);
+            if (byte < (k == 1 ? low : 0x80) || byte > (k == 1 ? high : 0xBF)) {
+                return false;
+            }
+        }
+        i += length;
+    }
+    return true;
+}
+
 struct Tally {
     int walks = 0;
     int steps = 0;
@@ -95,6 +117,7 @@ struct Tally {
 /** Walks at random until the text ends, nothing is allowed, or there are too many stacks for upstream to finish in time. */
 void walk(const Words & words, llama_grammar & upstream, dbs::Constraint & ours, Random & random, int max_steps, Tally & tally, const std::string & name) {
     tally.walks++;
+    std::string so_far;
     for (int step = 0; step < max_steps; step++) {
         if (llama_grammar_get_stacks(&upstream).size() > 40) {
             return;
@@ -108,6 +131,10 @@ void walk(const Words & words, llama_grammar & upstream, dbs::Constraint & ours,
         for (int32_t token = 0; token < words.n_tokens; token++) {
             const bool we   = holds(allowed, token);
             const bool they = theirs[static_cast<size_t>(token)];
+            if (they && !we && !begins_utf8(so_far + dbs::piece_of(words.vocab, token))) {
+                continue; // upstream lets through what is no UTF-8
+            }
+            CHECK(!we || llama_vocab_is_control(words.vocab, token) || begins_utf8(so_far + dbs::piece_of(words.vocab, token)));
             if (we != they && !(they && (cleared > 4 || (cleared++, upstream_throws_on(upstream, token))))) {
                 CHECK(we == they);
                 std::printf("    %s, step %d, token %d '%s': upstream %d, we %d\n", name.c_str(), step, token,
@@ -133,6 +160,7 @@ void walk(const Words & words, llama_grammar & upstream, dbs::Constraint & ours,
         tally.ends += std::any_of(choices.begin(), choices.end(), [&](int32_t choice) { return llama_vocab_is_eog(words.vocab, choice); });
         llama_grammar_accept_impl(upstream, token);
         ours.accept(token);
+        so_far += dbs::piece_of(words.vocab, token);
         if (ends && random() % 4 != 0) {
             return;
         }
