@@ -116,6 +116,8 @@ class ContentStaysOutTest {
         refuse(Endpoint.TOKENIZE, "{\"content\":[\"CANARY\"]}");
         refuse(Endpoint.DETOKENIZE, "{\"tokens\":[\"CANARY\"]}");
         refuse(Endpoint.EMBEDDINGS, "{\"input\":\"CANARY\"}");
+        refuse(Endpoint.RERANK, "{\"query\":\"CANARY\",\"documents\":[\"CANARY\"]}");
+        refuse(Endpoint.RERANK, "{\"query\":\"CANARY\",\"documents\":[\"CANARY\",1]}");
         refuse(Endpoint.APPLY_TEMPLATE, "{\"messages\":[{\"role\":\"user\",\"content\":\"raise CANARY\"}]}");
     }
 
