@@ -13,7 +13,6 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.chat.Completions;
 import dev.darkbloom.agent.chat.CompletionsSettings;
-import dev.darkbloom.agent.chat.StoredResponses;
 import dev.darkbloom.agent.engine.Generation.Outcome;
 import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.testing.FakeGeneration.Script;
@@ -99,14 +98,9 @@ class SdkProgramsTest {
         var pool = new FakeModelPool(new ManualClock(), "demo");
         pool.answers(new Script(new int[] {'H', 'i'}, 1, 0, new Outcome.Failed(new AgentException(ErrorCode.GENERATION_FAILED, "scripted"))));
         var completions = new Completions(pool, CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-        var stored = new StoredResponses(NanoClock.SYSTEM);
         ApiServer server = ApiServer.open(ApiSettings.of("127.0.0.1", 0, Optional.of(new Redacted("key"))),
-                new ApiServices(completions::run, pool, ModelCards.NONE, PropsSource.NONE, stored,
-                        new PrometheusMeterRegistry(PrometheusConfig.DEFAULT)));
-        running = () -> {
-            server.close();
-            stored.close();
-        };
+                new ApiServices(completions::run, pool, ModelCards.NONE, PropsSource.NONE, new PrometheusMeterRegistry(PrometheusConfig.DEFAULT)));
+        running = server;
         return programs(List.of("failing.mjs"), new Target(server.port(), "key", "demo", ProcessHandle.current().pid()));
     }
 
