@@ -1,6 +1,5 @@
 package dev.darkbloom.agent.api;
 
-import dev.darkbloom.agent.chat.StoredResponses;
 import dev.darkbloom.agent.engine.ModelPool;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.util.Objects;
@@ -12,17 +11,14 @@ import java.util.Objects;
  * @param models what can be asked for
  * @param cards what the models page says beside that
  * @param props what the properties page says
- * @param stored responses that are kept; borrowed
  * @param registry where the endpoint counts and what {@code /metrics} prints; borrowed
  */
-public record ApiServices(RequestRunner runner, ModelPool models, ModelCards cards, PropsSource props, StoredResponses stored,
-        PrometheusMeterRegistry registry) {
+public record ApiServices(RequestRunner runner, ModelPool models, ModelCards cards, PropsSource props, PrometheusMeterRegistry registry) {
     public ApiServices {
         Objects.requireNonNull(runner);
         Objects.requireNonNull(models);
         Objects.requireNonNull(cards);
         Objects.requireNonNull(props);
-        Objects.requireNonNull(stored);
         Objects.requireNonNull(registry);
     }
 }

@@ -19,7 +19,6 @@ import java.util.OptionalInt;
 /** The answers that need no model: health, models, properties, metrics. On the request's thread; holds no content. */
 final class Pages {
     private static final String PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
-    private static final int DEFAULT_LIMIT = 20;
     private static final JsonMapper JSON = new JsonMapper();
 
     private final ApiServices services;
@@ -34,11 +33,10 @@ final class Pages {
     /**
      * Answers a page.
      *
-     * @param method GET, or another that the route takes
-     * @param id the model or response named in the path, where the route has one
+     * @param id the model named in the path, where the route has one
      * @throws AgentException {@code UNKNOWN_MODEL}
      */
-    void answer(Route route, String method, String id, QueryStringDecoder query, HttpSink sink) {
+    void answer(Route route, String id, QueryStringDecoder query, HttpSink sink) {
         switch (route) {
             case ROOT -> json(sink, Map.of("name", "darkbloom-agent", "status", "ok", "api", "/v1"));
             case HEALTH -> json(sink, Map.of("status", "ok"));
@@ -46,46 +44,8 @@ final class Pages {
             case MODEL -> json(sink, model(status(id)));
             case PROPS -> json(sink, props(query));
             case METRICS -> sink.page(PROMETHEUS_TEXT, heap(engine.scrape().getBytes(StandardCharsets.UTF_8)));
-            case RESPONSE, RESPONSE_ITEMS, RESPONSE_CANCEL -> stored(route, method, id, query, sink);
-            case CHAT_COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
+            case CHAT_COMPLETIONS, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
                     throw new IllegalArgumentException(route + " is no page");
-        }
-    }
-
-    private void stored(Route route, String method, String id, QueryStringDecoder query, HttpSink sink) {
-        if (route == Route.RESPONSE_ITEMS) {
-            boolean ascending = parameter(query, "order").filter("asc"::equals).isPresent();
-            services.stored().listItems(id, ascending, parameter(query, "after").orElse(""), limit(query), sink);
-        } else if (route == Route.RESPONSE_CANCEL) {
-            cancel(id, sink);
-        } else if (method.equals("DELETE")) {
-            services.stored().delete(id, sink);
-        } else {
-            if (parameter(query, "stream").filter("true"::equals).isPresent()) {
-                throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "stream", "a response that is kept is not streamed again");
-            }
-            services.stored().read(id, sink);
-        }
-    }
-
-    private void cancel(String id, HttpSink sink) {
-        try {
-            services.stored().cancel(id, sink);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AgentException(ErrorCode.CANCELLED, "the request was interrupted");
-        }
-    }
-
-    private static Optional<String> parameter(QueryStringDecoder query, String name) {
-        return query.parameters().getOrDefault(name, List.of()).stream().findFirst();
-    }
-
-    private static int limit(QueryStringDecoder query) {
-        try {
-            return parameter(query, "limit").map(Integer::parseInt).orElse(DEFAULT_LIMIT);
-        } catch (NumberFormatException _) {
-            return 0; // which is out of range, and said so
         }
     }
 

@@ -95,7 +95,7 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
                 if (route.endpoint().isPresent()) {
                     receiveBody(request, route);
                 } else {
-                    afterBody(request, exchange -> run(exchange, null, sink -> parts.pages().answer(route, request.method().name(), id, query, sink)));
+                    afterBody(request, exchange -> run(exchange, null, sink -> parts.pages().answer(route, id, query, sink)));
                 }
             }
             case Verdict.Preflight(var allow) -> {

@@ -20,11 +20,6 @@ enum Route {
     MESSAGES(Endpoint.MESSAGES, Bytes.CHAT_BODY, "/v1/messages", "/messages", "/v1/v1/messages"),
     COUNT_TOKENS(Endpoint.COUNT_TOKENS, Bytes.CHAT_BODY, "/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),
     COMPLETIONS(Endpoint.COMPLETIONS, Bytes.BODY, "/v1/completions", "/completions", "/completion"),
-    RESPONSES(Endpoint.RESPONSES, Bytes.BODY, "/v1/responses", "/responses"),
-    /** One response that is kept; asked for, or deleted. */
-    RESPONSE(Kind.KEPT, "/v1/responses/{id}", "/responses/{id}"),
-    RESPONSE_ITEMS(Kind.PAGE, "/v1/responses/{id}/input_items", "/responses/{id}/input_items"),
-    RESPONSE_CANCEL(Kind.ACTION, "/v1/responses/{id}/cancel", "/responses/{id}/cancel"),
     EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
     RERANK(Endpoint.RERANK, Bytes.BODY, "/v1/rerank", "/rerank", "/reranking", "/v1/reranking"),
     TOKENIZE(Endpoint.TOKENIZE, Bytes.BODY, "/tokenize"),
@@ -34,16 +29,12 @@ enum Route {
     private static final String ID = "/{id}";
     private static final Map<String, Route> EXACT = new HashMap<>();
     private static final Map<String, Route> PREFIXES = new HashMap<>();
-    private static final Map<String, Map<String, Route>> SUFFIXES = new HashMap<>(); // by prefix
 
     static {
         for (Route route : values()) {
             for (String path : route.paths) {
                 if (path.endsWith(ID)) {
                     PREFIXES.put(path.substring(0, path.length() - ID.length() + 1), route);
-                } else if (path.contains(ID + "/")) {
-                    int at = path.indexOf(ID);
-                    SUFFIXES.computeIfAbsent(path.substring(0, at + 1), _ -> new HashMap<>()).put(path.substring(at + ID.length()), route);
                 } else {
                     EXACT.put(path, route);
                 }
@@ -77,10 +68,6 @@ enum Route {
         OPEN,
         /** GET, with the key. */
         PAGE,
-        /** GET or DELETE, with the key. */
-        KEPT,
-        /** POST without a body that counts, with the key. */
-        ACTION,
         /** POST of a body to {@code chat}, with the key. */
         REQUEST
     }
@@ -102,13 +89,7 @@ enum Route {
         }
         for (var prefix : PREFIXES.entrySet()) {
             if (path.startsWith(prefix.getKey()) && path.length() > prefix.getKey().length()) {
-                String rest = path.substring(prefix.getKey().length());
-                for (var suffix : SUFFIXES.getOrDefault(prefix.getKey(), Map.of()).entrySet()) {
-                    if (rest.endsWith(suffix.getKey()) && rest.length() > suffix.getKey().length()) {
-                        return Optional.of(new Match(suffix.getValue(), rest.substring(0, rest.length() - suffix.getKey().length())));
-                    }
-                }
-                return Optional.of(new Match(prefix.getValue(), rest));
+                return Optional.of(new Match(prefix.getValue(), path.substring(prefix.getKey().length())));
             }
         }
         return Optional.empty();
@@ -136,19 +117,11 @@ enum Route {
 
     /** Returns the value of {@code Allow}. */
     String allow() {
-        return switch (kind) {
-            case OPEN, PAGE -> "GET, HEAD, OPTIONS";
-            case KEPT -> "GET, HEAD, DELETE, OPTIONS";
-            case ACTION, REQUEST -> "POST, OPTIONS";
-        };
+        return kind == Kind.REQUEST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     }
 
     boolean takes(String method) {
-        return switch (kind) {
-            case OPEN, PAGE -> method.equals("GET") || method.equals("HEAD");
-            case KEPT -> method.equals("GET") || method.equals("HEAD") || method.equals("DELETE");
-            case ACTION, REQUEST -> method.equals("POST");
-        };
+        return kind == Kind.REQUEST ? method.equals("POST") : method.equals("GET") || method.equals("HEAD");
     }
 
     /** Returns the path that stands for it in metrics and logs. */

@@ -9,7 +9,6 @@ public enum ErrorCode {
     INVALID_REQUEST(Kind.REQUEST, 400, "invalid_request", "correct the request"),
     INVALID_JSON(Kind.REQUEST, 400, "invalid_json", "send one well-formed JSON object"),
     UNSUPPORTED_PARAMETER(Kind.REQUEST, 400, "unsupported_parameter", "leave the named parameter out"),
-    PREVIOUS_RESPONSE_NOT_FOUND(Kind.REQUEST, 400, "previous_response_not_found", "send the whole conversation"),
     CONTEXT_TOO_LONG(Kind.REQUEST, 400, "request_exceeds_context", "shorten the prompt, or start with a larger --ctx-size"),
     INVALID_GRAMMAR(Kind.REQUEST, 400, "invalid_grammar", "correct the grammar"),
     INVALID_SCHEMA(Kind.REQUEST, 400, "invalid_schema", "correct the JSON schema"),

@@ -30,9 +30,6 @@ final class ChatEndpoint {
          * @param stopStrings how many stop strings the request has
          */
         AnswerShape open(ContentArena memory, ResponseHead head, int promptTokens, int stopStrings);
-
-        /** All answers are in the model's queue; {@code cancel} ends them, from any thread. */
-        default void submitted(Runnable cancel) {}
     }
 
     /** Answers {@code /v1/chat/completions}. */
@@ -72,7 +69,6 @@ final class ChatEndpoint {
                 choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(), choice.ring()));
             }
-            shapes.submitted(answer::cancel);
             answer.run();
         }
     }

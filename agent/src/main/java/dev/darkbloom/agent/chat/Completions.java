@@ -7,7 +7,6 @@ import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.NanoClock;
 import java.time.InstantSource;
-import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,7 +24,6 @@ public final class Completions {
     private final CompletionsSettings settings;
     private final InstantSource clock;
     private final NanoClock nanoClock;
-    private final Optional<StoredResponses> stored;
     private final LongAdder unknownParameters = new LongAdder();
 
     /**
@@ -35,12 +33,6 @@ public final class Completions {
      * @param nanoClock monotonic time; measures silence and deadlines
      */
     public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock) {
-        this(pool, settings, clock, nanoClock, Optional.empty());
-    }
-
-    /** As the other, and keeps responses in {@code stored}, where there is such a place. */
-    public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, Optional<StoredResponses> stored) {
-        this.stored = stored;
         this.pool = pool;
         this.settings = settings;
         this.clock = clock;
@@ -66,7 +58,6 @@ public final class Completions {
                 case COMPLETIONS -> new TextEndpoint(context).complete(request);
                 case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
                 case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
-                case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, stored).create(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
                 case RERANK -> new RerankEndpoint(context).rank(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
@@ -85,7 +76,6 @@ public final class Completions {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
             case MESSAGES, COUNT_TOKENS -> Parameters.MESSAGES;
-            case RESPONSES -> Parameters.RESPONSES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
             case RERANK -> Parameters.RERANK;
             case TOKENIZE -> Parameters.TOKENIZE;

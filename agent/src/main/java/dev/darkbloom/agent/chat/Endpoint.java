@@ -6,7 +6,6 @@ public enum Endpoint {
     COMPLETIONS,
     MESSAGES,
     COUNT_TOKENS,
-    RESPONSES,
     EMBEDDINGS,
     RERANK,
     TOKENIZE,

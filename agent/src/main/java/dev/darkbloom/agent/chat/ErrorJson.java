@@ -22,13 +22,6 @@ final class ErrorJson {
                 .raw("\"}");
     }
 
-    /** Writes the error as an object, as the Responses API has it. */
-    static void writeResponses(SseWriter json, AgentException error) {
-        json.raw("{\"code\":\"").raw(error.code().kind() == ErrorCode.Kind.CAPACITY ? "rate_limit_exceeded" : "server_error")
-                .raw("\",\"message\":\"").raw(text(error.code()))
-                .raw("\"}");
-    }
-
     private static String text(ErrorCode code) {
         return switch (code) {
             case NO_KV_SPACE, OUT_OF_MEMORY, QUEUE_FULL -> "no room to go on";

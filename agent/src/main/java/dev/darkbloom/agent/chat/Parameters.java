@@ -113,20 +113,6 @@ final class Parameters {
                     "thread", List.of()),
             Map.of());
 
-    /** OpenAI's Responses API as the pinned {@code openai} package types it. */
-    static final Parameters RESPONSES = new Parameters(
-            concat(ResponsesBody.COPIED, "input", "tools", "tool_choice", "text", "max_output_tokens", "reasoning", "previous_response_id", "store",
-                    "include", "metadata", "user", "safety_identifier", "prompt_cache_key"),
-            List.of("service_tier", "prompt_cache_options", "prompt_cache_retention", "stream_options", "max_tool_calls", "truncation"),
-            Map.of(
-                    "background", List.of("false"),
-                    "context_management", List.of("[]"),
-                    "conversation", List.of(),
-                    "moderation", List.of(),
-                    "prompt", List.of(),
-                    "top_logprobs", List.of("0")),
-            Map.of());
-
     private final Map<String, Parameter> byName = new HashMap<>();
     private final NameTable names;
 

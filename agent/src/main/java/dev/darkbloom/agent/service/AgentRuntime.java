@@ -12,7 +12,6 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.chat.Completions;
 import dev.darkbloom.agent.chat.CompletionsSettings;
-import dev.darkbloom.agent.chat.StoredResponses;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.engine.Engine;
@@ -118,8 +117,7 @@ public final class AgentRuntime implements AutoCloseable {
             boolean usable = !preload || new Preload(engine, backend, ledger, stop, news).run(models);
 
             closer.add(LateCalibration.open(calibrations, engine, engine::retune));
-            StoredResponses stored = closer.add(new StoredResponses(NanoClock.SYSTEM));
-            ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models, stored)));
+            ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models)));
             var record = DiscoveryRecord.of(listening, api.port(), AgentVersion.current().agent());
             write(record, home);
             closer.add(() -> DiscoveryRecord.remove(home.discoveryRecord()));
@@ -175,17 +173,17 @@ public final class AgentRuntime implements AutoCloseable {
         return new ApiSettings(config.local().bind(), config.local().port(), key, Set.copyOf(config.local().allowedOrigins()), ApiLimits.DEFAULT);
     }
 
-    private static ApiServices services(AgentConfig config, Engine engine, ServedModels models, StoredResponses stored) {
+    private static ApiServices services(AgentConfig config, Engine engine, ServedModels models) {
         CompletionsSettings defaults = CompletionsSettings.defaults();
         var settings = new CompletionsSettings(config.local().pingInterval(), defaults.requestTimeout(), defaults.maxChoices(),
                 defaults.ringTokens(), defaults.fingerprint(), defaults.enableThinking());
-        var completions = new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM, Optional.of(stored));
+        var completions = new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM);
         AgentVersion version = AgentVersion.current();
         String build = "darkbloom-agent " + version.agent() + ", llama.cpp " + version.llamaCpp();
         var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         FunctionCounter.builder("darkbloom.unknown.parameters", completions, Completions::unknownParameters)
                 .description("Parameters that nobody documents, in requests; they are ignored").register(registry);
-        return new ApiServices(completions::run, engine, models, models.props(engine, build), stored, registry);
+        return new ApiServices(completions::run, engine, models, models.props(engine, build), registry);
     }
 
     /**

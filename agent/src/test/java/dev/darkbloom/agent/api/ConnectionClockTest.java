@@ -3,8 +3,6 @@ package dev.darkbloom.agent.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.base.Redacted;
-import dev.darkbloom.agent.chat.StoredResponses;
-import dev.darkbloom.agent.engine.NanoClock;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.netty.buffer.ByteBuf;
@@ -30,13 +28,12 @@ class ConnectionClockTest {
 
     private final MockTicker ticker = Ticker.newMockTicker();
     private final InFlight inFlight = new InFlight();
-    private final StoredResponses stored = new StoredResponses(NanoClock.SYSTEM);
     private final EmbeddedChannel channel = channel();
 
     private EmbeddedChannel channel() {
         var settings = new ApiSettings("127.0.0.1", 0, Optional.of(new Redacted("key")), Set.of(), LIMITS);
         var services = new ApiServices(
-                (endpoint, id, body, sink) -> { }, new FakeModels(), ModelCards.NONE, PropsSource.NONE, stored,
+                (endpoint, id, body, sink) -> { }, new FakeModels(), ModelCards.NONE, PropsSource.NONE,
                 new PrometheusMeterRegistry(PrometheusConfig.DEFAULT));
         var hosts = AllowedHosts.of("127.0.0.1", InetAddress.getLoopbackAddress());
         ServerParts parts = ServerParts.of(settings, services, hosts, new RequestThreads(), inFlight, () -> false);
@@ -46,7 +43,6 @@ class ConnectionClockTest {
 
     @AfterEach
     void close() {
-        stored.close();
         channel.finishAndReleaseAll();
         assertThat(inFlight.count()).isZero();
     }

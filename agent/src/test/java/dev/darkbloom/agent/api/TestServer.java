@@ -1,8 +1,6 @@
 package dev.darkbloom.agent.api;
 
 import dev.darkbloom.agent.base.Redacted;
-import dev.darkbloom.agent.chat.StoredResponses;
-import dev.darkbloom.agent.engine.NanoClock;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -21,17 +19,11 @@ final class TestServer implements AutoCloseable {
 
     final FakeModels models = new FakeModels();
     final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    final StoredResponses stored;
     final ApiServer server;
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
     private TestServer(ApiSettings settings, RequestRunner runner, PropsSource props) {
-        this(settings, runner, props, new StoredResponses(NanoClock.SYSTEM));
-    }
-
-    private TestServer(ApiSettings settings, RequestRunner runner, PropsSource props, StoredResponses stored) {
-        this.stored = stored;
-        server = ApiServer.open(settings, new ApiServices(runner, models, ModelCards.NONE, props, stored, registry));
+        server = ApiServer.open(settings, new ApiServices(runner, models, ModelCards.NONE, props, registry));
     }
 
     static TestServer open(RequestRunner runner) {
@@ -83,7 +75,6 @@ final class TestServer implements AutoCloseable {
 
     @Override
     public void close() {
-        stored.close();
         client.close();
         server.close();
     }

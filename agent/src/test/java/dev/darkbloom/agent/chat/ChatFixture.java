@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Map;
-import java.util.Optional;
 
 /** A front door over scripted models, and short ways to ask it. */
 final class ChatFixture {
@@ -24,15 +23,12 @@ final class ChatFixture {
 
     final ManualClock clock = new ManualClock();
     final FakeModelPool pool;
-    private int requests;
-    final StoredResponses stored;
     final Completions completions;
 
     ChatFixture(String... models) {
         pool = new FakeModelPool(clock, models);
         var settings = new CompletionsSettings(Duration.ofSeconds(15), Duration.ZERO, 8, 64, "fake-1", Map.of("demo", false));
-        stored = new StoredResponses(clock);
-        completions = new Completions(pool, settings, InstantSource.fixed(Instant.ofEpochSecond(1_790_000_000L)), clock, Optional.of(stored));
+        completions = new Completions(pool, settings, InstantSource.fixed(Instant.ofEpochSecond(1_790_000_000L)), clock);
     }
 
     static ChatFixture answering(String text) {
@@ -51,18 +47,14 @@ final class ChatFixture {
     }
 
     RecordingSink ask(Endpoint endpoint, String body, RecordingSink sink) {
-        long before = openBesideStored();
+        long before = Content.openCount();
         try (Content content = OffHeap.body(body)) {
-            completions.run(endpoint, new RequestId("r" + ++requests), content, sink);
+            completions.run(endpoint, new RequestId("r1"), content, sink);
         } finally {
-            assertThat(openBesideStored()).isEqualTo(before);
+            assertThat(Content.openCount()).isEqualTo(before);
             assertThat(pool.leftOpen()).isZero();
         }
         return sink;
-    }
-
-    private long openBesideStored() {
-        return Content.openCount() - stored.contents();
     }
 
     RecordingSink chat(String members) {
