@@ -75,6 +75,12 @@ final class HttpSink implements ResponseSink {
     }
 
     @Override
+    public void endTypedStream() {
+        enter(Phase.STREAMING, Phase.ENDED);
+        outbox.end();
+    }
+
+    @Override
     public void abortStream() {
         enter(Phase.STREAMING, Phase.ENDED);
         outbox.end();

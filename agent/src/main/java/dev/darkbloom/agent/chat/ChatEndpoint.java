@@ -20,9 +20,28 @@ final class ChatEndpoint {
         this.context = context;
     }
 
+    /** Makes the shape of an answer. */
+    interface Shapes {
+        /**
+         * Returns a new shape, which the caller closes.
+         *
+         * @param memory where what it needs lies; borrowed
+         * @param promptTokens tokens of the prompt
+         * @param stopStrings how many stop strings the request has
+         */
+        AnswerShape open(ContentArena memory, ResponseHead head, int promptTokens, int stopStrings);
+    }
+
     /** Answers {@code /v1/chat/completions}. */
     void complete(RequestBody body) throws InterruptedException {
         AnswerSettings form = AnswerSettings.read(body, context.settings(), true);
+        complete(body, form, "chatcmpl-", (memory, head, _, _) -> form.stream()
+                ? new ChatChunks(memory, head, context.sink(), form.includeUsage())
+                : new ChatDocument(memory, head, context.sink()));
+    }
+
+    /** Answers a chat request in the shape of any API; {@code idPrefix} stands before the answer's id. */
+    void complete(RequestBody body, AnswerSettings form, String idPrefix, Shapes shapes) throws InterruptedException {
         Sampling.read(body, SamplingDefaults.NONE); // refuses bad numbers before a model is loaded for them
         String model = context.modelName(body);
         try (Closer closer = new Closer()) {
@@ -36,11 +55,9 @@ final class ChatEndpoint {
             if (prompt.count() == 0) {
                 throw RequestBody.invalid("messages", "the rendered prompt is empty");
             }
-            ResponseHead head = context.head("chatcmpl-", model);
+            ResponseHead head = context.head(idPrefix, model);
             ContentArena memory = closer.add(new ContentArena());
-            AnswerShape shape = closer.add(form.stream()
-                    ? new ChatChunks(memory, head, context.sink(), form.includeUsage())
-                    : new ChatDocument(memory, head, context.sink()));
+            AnswerShape shape = closer.add(shapes.open(memory, head, prompt.count(), request.stops().count()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), request.requiresToolCall()));
             for (int i = 0; i < form.choices(); i++) {
                 Choice choice = answer.add(new Choice(memory, i, i == 0, context.ring(memory, form.topLogprobs()), lease.tokenizer().pieces(),

@@ -7,6 +7,7 @@ import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.NanoClock;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +26,7 @@ public final class Completions {
     private final InstantSource clock;
     private final NanoClock nanoClock;
     private final LongAdder unknownParameters = new LongAdder();
+    private final Optional<ResponseStore> responses;
 
     /**
      * Borrows its parts.
@@ -33,6 +35,16 @@ public final class Completions {
      * @param nanoClock monotonic time; measures silence and deadlines
      */
     public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock) {
+        this(pool, settings, clock, nanoClock, Optional.empty());
+    }
+
+    /**
+     * As the other, with a store.
+     *
+     * @param responses where responses are kept; empty to keep none
+     */
+    public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, Optional<ResponseStore> responses) {
+        this.responses = responses;
         this.pool = pool;
         this.settings = settings;
         this.clock = clock;
@@ -56,6 +68,7 @@ public final class Completions {
             switch (endpoint) {
                 case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
                 case COMPLETIONS -> new TextEndpoint(context).complete(request);
+                case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
                 case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
@@ -72,6 +85,7 @@ public final class Completions {
         return switch (endpoint) {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
+            case RESPONSES -> Parameters.RESPONSES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
             case TOKENIZE -> Parameters.TOKENIZE;
             case DETOKENIZE -> Parameters.DETOKENIZE;

@@ -4,6 +4,7 @@ package dev.darkbloom.agent.chat;
 public enum Endpoint {
     CHAT_COMPLETIONS,
     COMPLETIONS,
+    RESPONSES,
     EMBEDDINGS,
     TOKENIZE,
     DETOKENIZE,

@@ -19,7 +19,10 @@ public interface ResponseSink {
     /** Begins a stream of events; called once, before the first {@link #event}. */
     void beginStream();
 
-    /** Sends one event: the first {@code size} bytes of {@code buffer} are {@code data: <json>} without line ends. */
+    /**
+     * Sends one event: the first {@code size} bytes of {@code buffer} are {@code data: <json>} without line ends, after a line {@code event:
+     * <type>} where the API has typed events.
+     */
     void event(MemorySegment buffer, long size);
 
     /** Sends one event, whose bytes are all of {@code dataLine}. */
@@ -32,6 +35,9 @@ public interface ResponseSink {
 
     /** Ends a stream that succeeded; a local connection writes {@code [DONE]}. */
     void endStream();
+
+    /** Ends a stream that succeeded, of an API whose last event says so itself: nothing is added to it. */
+    void endTypedStream();
 
     /** Ends a stream that failed after it had begun; the event with the error has been sent and {@code [DONE]} is not. */
     void abortStream();

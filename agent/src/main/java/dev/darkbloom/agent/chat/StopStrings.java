@@ -67,6 +67,11 @@ final class StopStrings implements AutoCloseable {
         }
     }
 
+    /** Returns how many strings the request has; in a {@link #matcher} they come first. */
+    int count() {
+        return stops.size();
+    }
+
     /** Returns a matcher in {@code answer} for the request's strings and {@code more}, which it copies. */
     StopMatcher matcher(List<MemorySegment> more, ContentArena answer) {
         List<MemorySegment> all = new ArrayList<>(stops.size() + more.size());

@@ -26,6 +26,9 @@ final class CountingSink implements ResponseSink {
     public void endStream() {}
 
     @Override
+    public void endTypedStream() {}
+
+    @Override
     public void abortStream() {}
 
     @Override

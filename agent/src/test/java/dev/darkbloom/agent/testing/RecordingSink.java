@@ -16,6 +16,7 @@ public final class RecordingSink implements ResponseSink {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final List<String> events = new ArrayList<>();
+    private final List<String> types = new ArrayList<>();
     private final List<Runnable> onGone = new ArrayList<>();
     private final int goneAfterEvents;
     private String document;
@@ -24,6 +25,7 @@ public final class RecordingSink implements ResponseSink {
     private boolean begun;
     private boolean ended;
     private boolean aborted;
+    private boolean typed;
     private boolean gone;
     private long eventGapNanos;
 
@@ -73,6 +75,11 @@ public final class RecordingSink implements ResponseSink {
             throw new IllegalStateException("an event outside a stream");
         }
         String line = OffHeap.text(dataLine);
+        if (line.startsWith("event: ")) {
+            int end = line.indexOf('\n');
+            types.add(line.substring("event: ".length(), end));
+            line = line.substring(end + 1);
+        }
         if (!line.startsWith("data: ") || line.contains("\n")) {
             throw new IllegalStateException("not a data line");
         }
@@ -92,6 +99,12 @@ public final class RecordingSink implements ResponseSink {
     public void endStream() {
         refuseWhenGone();
         ended = true;
+    }
+
+    @Override
+    public void endTypedStream() {
+        endStream();
+        typed = true;
     }
 
     @Override
@@ -170,6 +183,16 @@ public final class RecordingSink implements ResponseSink {
 
     public boolean hasEnded() {
         return ended;
+    }
+
+    /** Returns the types that stand before the events, of those that have one. */
+    public List<String> types() {
+        return types;
+    }
+
+    /** Returns whether the stream ended as one whose last event says so. */
+    public boolean hasEndedTyped() {
+        return typed;
     }
 
     public boolean isAborted() {
