@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.chat.StoredResponses;
 import dev.darkbloom.agent.engine.ModelState;
 import dev.darkbloom.agent.engine.ModelStatus;
 import io.netty.handler.codec.http.QueryStringDecoder;
@@ -33,10 +34,11 @@ final class Pages {
     /**
      * Answers a page.
      *
-     * @param id the model named in the path, where the route has one
+     * @param method the request's; one of those that the route takes
+     * @param id the model or response named in the path, where the route has one
      * @throws AgentException {@code UNKNOWN_MODEL}
      */
-    void answer(Route route, String id, QueryStringDecoder query, HttpSink sink) {
+    void answer(Route route, String method, String id, QueryStringDecoder query, HttpSink sink) {
         switch (route) {
             case ROOT -> json(sink, Map.of("name", "darkbloom-agent", "status", "ok", "api", "/v1"));
             case HEALTH -> json(sink, Map.of("status", "ok"));
@@ -44,9 +46,22 @@ final class Pages {
             case MODEL -> json(sink, model(status(id)));
             case PROPS -> json(sink, props(query));
             case METRICS -> sink.page(PROMETHEUS_TEXT, heap(engine.scrape().getBytes(StandardCharsets.UTF_8)));
-            case CHAT_COMPLETIONS, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
+            case RESPONSE -> {
+                if (method.equals("DELETE")) {
+                    responses().delete(id, sink);
+                } else {
+                    responses().retrieve(id, query.parameters(), sink);
+                }
+            }
+            case RESPONSE_CANCEL -> responses().cancel(id, sink);
+            case RESPONSE_ITEMS -> responses().inputItems(id, query.parameters(), sink);
+            case CHAT_COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
                     throw new IllegalArgumentException(route + " is no page");
         }
+    }
+
+    private StoredResponses responses() {
+        return services.responses().orElseThrow(() -> new AgentException(ErrorCode.NOT_FOUND, "no responses are kept here"));
     }
 
     private static void json(HttpSink sink, Map<String, Object> page) {

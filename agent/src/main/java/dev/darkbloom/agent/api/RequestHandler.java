@@ -89,13 +89,14 @@ final class RequestHandler extends ChannelInboundHandlerAdapter {
 
     private void begin(HttpRequest request) {
         Verdict verdict = parts.gate().judge(request);
+        String method = request.method().name();
         switch (verdict) {
             case Verdict.Serve(var route, var id, var query) -> {
                 open(Exchange.of(RequestIds.next(), Optional.of(route), request, parts.cors()));
                 if (route.endpoint().isPresent()) {
                     receiveBody(request, route);
                 } else {
-                    afterBody(request, exchange -> run(exchange, null, sink -> parts.pages().answer(route, id, query, sink)));
+                    afterBody(request, exchange -> run(exchange, null, sink -> parts.pages().answer(route, method, id, query, sink)));
                 }
             }
             case Verdict.Preflight(var allow) -> {

@@ -19,6 +19,10 @@ enum Route {
     /** Anthropic's SDK adds {@code /v1/messages} to a base URL that may end in {@code /v1} already. */
     MESSAGES(Endpoint.MESSAGES, Bytes.CHAT_BODY, "/v1/messages", "/messages", "/v1/v1/messages"),
     COUNT_TOKENS(Endpoint.COUNT_TOKENS, Bytes.CHAT_BODY, "/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),
+    RESPONSES(Endpoint.RESPONSES, Bytes.BODY, "/v1/responses", "/responses"),
+    RESPONSE(Kind.KEPT, "/v1/responses/{id}", "/responses/{id}"),
+    RESPONSE_CANCEL(Kind.ACTION, "/v1/responses/{id}/cancel", "/responses/{id}/cancel"),
+    RESPONSE_ITEMS(Kind.PAGE, "/v1/responses/{id}/input_items", "/responses/{id}/input_items"),
     COMPLETIONS(Endpoint.COMPLETIONS, Bytes.BODY, "/v1/completions", "/completions", "/completion"),
     EMBEDDINGS(Endpoint.EMBEDDINGS, Bytes.BODY, "/v1/embeddings", "/embeddings", "/embedding"),
     RERANK(Endpoint.RERANK, Bytes.BODY, "/v1/rerank", "/rerank", "/reranking", "/v1/reranking"),
@@ -29,12 +33,16 @@ enum Route {
     private static final String ID = "/{id}";
     private static final Map<String, Route> EXACT = new HashMap<>();
     private static final Map<String, Route> PREFIXES = new HashMap<>();
+    private static final Map<Around, Route> AROUND = new HashMap<>();
 
     static {
         for (Route route : values()) {
             for (String path : route.paths) {
                 if (path.endsWith(ID)) {
                     PREFIXES.put(path.substring(0, path.length() - ID.length() + 1), route);
+                } else if (path.contains(ID)) {
+                    int id = path.indexOf(ID);
+                    AROUND.put(new Around(path.substring(0, id + 1), path.substring(id + ID.length())), route);
                 } else {
                     EXACT.put(path, route);
                 }
@@ -68,6 +76,10 @@ enum Route {
         OPEN,
         /** GET, with the key. */
         PAGE,
+        /** GET or DELETE, with the key. */
+        KEPT,
+        /** POST whose body says nothing, with the key. */
+        ACTION,
         /** POST of a body to {@code chat}, with the key. */
         REQUEST
     }
@@ -78,6 +90,9 @@ enum Route {
         static final int CHAT_BODY = 32 << 20;
     }
 
+    /** What stands around the part of a path that names a thing. */
+    private record Around(String before, String after) {}
+
     /** A route and the part of the path that names a thing; empty where the route has none. */
     record Match(Route route, String id) {}
 
@@ -86,6 +101,13 @@ enum Route {
         Route exact = EXACT.get(path);
         if (exact != null) {
             return Optional.of(new Match(exact, ""));
+        }
+        for (var around : AROUND.entrySet()) {
+            String before = around.getKey().before();
+            String after = around.getKey().after();
+            if (path.startsWith(before) && path.endsWith(after) && path.length() > before.length() + after.length()) {
+                return Optional.of(new Match(around.getValue(), path.substring(before.length(), path.length() - after.length())));
+            }
         }
         for (var prefix : PREFIXES.entrySet()) {
             if (path.startsWith(prefix.getKey()) && path.length() > prefix.getKey().length()) {
@@ -117,11 +139,19 @@ enum Route {
 
     /** Returns the value of {@code Allow}. */
     String allow() {
-        return kind == Kind.REQUEST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+        return switch (kind) {
+            case REQUEST, ACTION -> "POST, OPTIONS";
+            case KEPT -> "GET, HEAD, DELETE, OPTIONS";
+            case OPEN, PAGE -> "GET, HEAD, OPTIONS";
+        };
     }
 
     boolean takes(String method) {
-        return kind == Kind.REQUEST ? method.equals("POST") : method.equals("GET") || method.equals("HEAD");
+        return switch (kind) {
+            case REQUEST, ACTION -> method.equals("POST");
+            case KEPT -> method.equals("GET") || method.equals("HEAD") || method.equals("DELETE");
+            case OPEN, PAGE -> method.equals("GET") || method.equals("HEAD");
+        };
     }
 
     /** Returns the path that stands for it in metrics and logs. */

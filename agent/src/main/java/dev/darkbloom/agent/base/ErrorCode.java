@@ -16,6 +16,7 @@ public enum ErrorCode {
     UNSUPPORTED_MEDIA(Kind.REQUEST, 400, "unsupported_media", "send text only"),
     EMBEDDINGS_NOT_CONFIGURED(Kind.REQUEST, 400, "embeddings_not_configured", "start with an embedding model"),
     RERANK_NOT_CONFIGURED(Kind.REQUEST, 400, "rerank_not_configured", "start with a model that ranks"),
+    PREVIOUS_RESPONSE_NOT_FOUND(Kind.REQUEST, 400, "previous_response_not_found", "send the whole conversation as input"),
     UNAUTHORIZED(Kind.REQUEST, 401, "invalid_api_key", "run: darkbloom-agent local"),
     FORBIDDEN_HOST(Kind.REQUEST, 403, "forbidden_host", "ask by the address that the endpoint is bound to"),
     FORBIDDEN_ORIGIN(Kind.REQUEST, 403, "forbidden_origin", "add the origin to local.allowed_origins"),

@@ -7,6 +7,7 @@ import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.NanoClock;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +26,7 @@ public final class Completions {
     private final InstantSource clock;
     private final NanoClock nanoClock;
     private final LongAdder unknownParameters = new LongAdder();
+    private final Optional<ResponseStore> responses;
 
     /**
      * Borrows its parts.
@@ -33,6 +35,16 @@ public final class Completions {
      * @param nanoClock monotonic time; measures silence and deadlines
      */
     public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock) {
+        this(pool, settings, clock, nanoClock, Optional.empty());
+    }
+
+    /**
+     * As the other, with a store.
+     *
+     * @param responses where responses are kept; empty to keep none
+     */
+    public Completions(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, Optional<ResponseStore> responses) {
+        this.responses = responses;
         this.pool = pool;
         this.settings = settings;
         this.clock = clock;
@@ -58,6 +70,7 @@ public final class Completions {
                 case COMPLETIONS -> new TextEndpoint(context).complete(request);
                 case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
                 case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
+                case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
                 case RERANK -> new RerankEndpoint(context).rank(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
@@ -76,6 +89,7 @@ public final class Completions {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
             case MESSAGES, COUNT_TOKENS -> Parameters.MESSAGES;
+            case RESPONSES -> Parameters.RESPONSES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
             case RERANK -> Parameters.RERANK;
             case TOKENIZE -> Parameters.TOKENIZE;

@@ -6,6 +6,7 @@ public enum Endpoint {
     COMPLETIONS,
     MESSAGES,
     COUNT_TOKENS,
+    RESPONSES,
     EMBEDDINGS,
     RERANK,
     TOKENIZE,

@@ -22,7 +22,8 @@ final class ErrorJson {
                 .raw("\"}");
     }
 
-    private static String text(ErrorCode code) {
+    /** Returns what is said of a late failure. */
+    static String text(ErrorCode code) {
         return switch (code) {
             case NO_KV_SPACE, OUT_OF_MEMORY, QUEUE_FULL -> "no room to go on";
             case DEADLINE_EXCEEDED -> "the time limit was reached";

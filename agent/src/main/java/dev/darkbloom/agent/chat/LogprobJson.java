@@ -22,7 +22,14 @@ final class LogprobJson implements AutoCloseable {
 
     /** Writes {@code {"content":[…]}} of the chat API for the visible entries and forgets them. */
     void writeChat(SseWriter json, LogprobBuffer buffer, PieceTable pieces) {
-        json.raw("{\"content\":[");
+        json.raw("{\"content\":");
+        writeTokens(json, buffer, pieces);
+        json.raw("}");
+    }
+
+    /** Writes the array of the visible entries, as the chat API and the Responses API have it, and forgets them. */
+    void writeTokens(SseWriter json, LogprobBuffer buffer, PieceTable pieces) {
+        json.raw("[");
         for (int i = 0; i < buffer.visible(); i++) {
             json.raw(i == 0 ? "" : ",");
             writeToken(json, pieces, buffer.token(i), buffer.logprob(i));
@@ -34,7 +41,7 @@ final class LogprobJson implements AutoCloseable {
             }
             json.raw("]}");
         }
-        json.raw("]}");
+        json.raw("]");
         buffer.dropVisible();
     }
 

@@ -113,6 +113,19 @@ final class Parameters {
                     "thread", List.of()),
             Map.of());
 
+    /** OpenAI's Responses API as the pinned {@code openai} package types it, and samplers as elsewhere. */
+    static final Parameters RESPONSES = new Parameters(
+            concat(ResponsesBody.COPIED, "input", "tools", "tool_choice", "text", "include", "top_logprobs", "background", "previous_response_id",
+                    "store", "truncation"),
+            List.of("user", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options",
+                    "max_tool_calls", "stream_options"),
+            Map.of(
+                    "conversation", List.of(),
+                    "prompt", List.of(),
+                    "context_management", List.of("[]"),
+                    "moderation", List.of()),
+            Map.of());
+
     private final Map<String, Parameter> byName = new HashMap<>();
     private final NameTable names;
 

@@ -12,6 +12,8 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.chat.Completions;
 import dev.darkbloom.agent.chat.CompletionsSettings;
+import dev.darkbloom.agent.chat.ResponseStore;
+import dev.darkbloom.agent.chat.StoredResponses;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.engine.Engine;
@@ -117,7 +119,10 @@ public final class AgentRuntime implements AutoCloseable {
             boolean usable = !preload || new Preload(engine, backend, ledger, stop, news).run(models);
 
             closer.add(LateCalibration.open(calibrations, engine, engine::retune));
-            ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models)));
+            var store = new ResponseStore(ResponseStore.Limits.of(machine.memoryBytes()), NanoClock.SYSTEM);
+            closer.add(store); // should the endpoint not open; it is closed before it otherwise
+            ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models, store)));
+            closer.add(store); // before the endpoint: what runs for nobody ends, and its memory is zeroed
             var record = DiscoveryRecord.of(listening, api.port(), AgentVersion.current().agent());
             write(record, home);
             closer.add(() -> DiscoveryRecord.remove(home.discoveryRecord()));
@@ -173,17 +178,18 @@ public final class AgentRuntime implements AutoCloseable {
         return new ApiSettings(config.local().bind(), config.local().port(), key, Set.copyOf(config.local().allowedOrigins()), ApiLimits.DEFAULT);
     }
 
-    private static ApiServices services(AgentConfig config, Engine engine, ServedModels models) {
+    private static ApiServices services(AgentConfig config, Engine engine, ServedModels models, ResponseStore store) {
         CompletionsSettings defaults = CompletionsSettings.defaults();
         var settings = new CompletionsSettings(config.local().pingInterval(), defaults.requestTimeout(), defaults.maxChoices(),
                 defaults.ringTokens(), defaults.fingerprint(), defaults.enableThinking());
-        var completions = new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM);
+        var completions = new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM, Optional.of(store));
         AgentVersion version = AgentVersion.current();
         String build = "darkbloom-agent " + version.agent() + ", llama.cpp " + version.llamaCpp();
         var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         FunctionCounter.builder("darkbloom.unknown.parameters", completions, Completions::unknownParameters)
                 .description("Parameters that nobody documents, in requests; they are ignored").register(registry);
-        return new ApiServices(completions::run, engine, models, models.props(engine, build), registry);
+        return new ApiServices(completions::run, engine, models, models.props(engine, build), registry,
+                Optional.of(new StoredResponses(store)));
     }
 
     /**
