@@ -38,9 +38,10 @@ final class Constraint implements AutoCloseable {
      */
     static Constraint read(RequestBody body) {
         MemorySegment schema = schema(body);
+        boolean strict = isStrict(body); // before anything is opened
         Slice text = body.value("grammar", Kind.STRING);
         if (text.isEmpty() || body.json().isEmptyText(text)) {
-            return new Constraint(schema, Content.confined(1), isStrict(body));
+            return new Constraint(schema, Content.confined(1), strict);
         }
         if (schema.byteSize() > 0) {
             throw RequestBody.invalid("grammar", "grammar cannot be combined with a schema or a response format");

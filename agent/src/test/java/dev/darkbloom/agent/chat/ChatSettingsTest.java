@@ -3,6 +3,7 @@ package dev.darkbloom.agent.chat;
 import static dev.darkbloom.agent.chat.ChatFixture.HELLO;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.darkbloom.agent.testing.FakeGeneration.Script;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
@@ -150,6 +151,22 @@ class ChatSettingsTest {
         assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_REQUEST);
         assertThat(refused).hasMessage("stop has 10000 strings; at most 64 are allowed");
         assertThat(ChatFixture.answering("x").chatRefusal("\"stop\":\"" + "a".repeat(5000) + "\"").param()).contains("stop");
+    }
+
+    @Test
+    void onlyAStrictSchemaIsCheckedForKeywordsThatAreNotEnforced() {
+        var fixture = ChatFixture.answering("x");
+        String format = "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"a\",%s\"schema\":{\"type\":\"array\"}}}";
+        for (String member : new String[] {"", "\"strict\":false,", "\"strict\":null,"}) {
+            fixture.pool.answers(Script.of("x"));
+            fixture.chat(format.formatted(member));
+        }
+        assertThat(fixture.pool.tokenizer().checkedSchemas()).isEmpty();
+
+        fixture.pool.answers(Script.of("x"));
+        fixture.chat(format.formatted("\"strict\":true,"));
+        assertThat(fixture.pool.tokenizer().checkedSchemas()).containsExactly("{\"type\":\"array\"}");
+        assertThat(fixture.chatRefusal(format.formatted("\"strict\":1,")).param()).contains("response_format");
     }
 
     @Test
