@@ -1,6 +1,6 @@
 // What every chat template of the source tree makes of one conversation with tools, held against recorded answers.
 //
-// Recorded are the prompt's and the grammar's fingerprints, the triggers, and how a sample output of the format is read: taken from the
+// Recorded are the prompt's fingerprint, whether there is a grammar and whether it waits for a call, and how a sample output of the format is read: taken from the
 // template's own rendering of an assistant message with a thought, text and two calls. The output is read whole and byte by byte.
 //
 // With GOLDENS_WRITE in the environment the file is written anew; look at what changed.

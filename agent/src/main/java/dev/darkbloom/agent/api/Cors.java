@@ -10,7 +10,7 @@ import java.util.Optional;
  * <p>An allowed origin is named back, never {@code *}: what a browser caches for one page must not serve another, hence {@code Vary}.
  */
 final class Cors {
-    private static final String METHODS = "GET, POST, OPTIONS";
+    private static final String METHODS = "GET, POST, DELETE, OPTIONS";
     private static final String DEFAULT_HEADERS = "Authorization, Content-Type";
     private static final String EXPOSED = "Retry-After, X-Request-Id, Request-Id";
     private static final String REQUEST_PRIVATE_NETWORK = "Access-Control-Request-Private-Network";

@@ -195,7 +195,7 @@ class BadInputTest {
         assertThat(answer.status()).isEqualTo(204);
         assertThat(answer.headers())
                 .containsEntry("access-control-allow-origin", "http://localhost:3000")
-                .containsEntry("access-control-allow-methods", "GET, POST, OPTIONS")
+                .containsEntry("access-control-allow-methods", "GET, POST, DELETE, OPTIONS")
                 .containsEntry("access-control-allow-headers", "authorization,x-stainless-os")
                 .containsEntry("access-control-allow-private-network", "true")
                 .containsEntry("vary", "origin, access-control-request-headers");

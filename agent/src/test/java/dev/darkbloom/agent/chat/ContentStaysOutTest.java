@@ -111,6 +111,18 @@ class ContentStaysOutTest {
         refuse(Endpoint.MESSAGES, body.replace("HELLO", "{\"max_tokens\":9," + ChatFixture.HELLO + ","));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"input\":{\"CANARY\":1}}", "{\"input\":[\"CANARY\"]}", "{\"input\":[{\"type\":\"CANARY\"}]}",
+        "{\"input\":[{\"role\":\"CANARY\",\"content\":\"CANARY\"}]}", "{\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"CANARY\"}]}]}",
+        "{\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_CANARY_0\"}]}", "{\"input\":\"CANARY\",\"previous_response_id\":\"CANARY\"}",
+        "{\"input\":\"CANARY\",\"tools\":[{\"type\":\"CANARY\"}]}", "{\"input\":\"CANARY\",\"tool_choice\":{\"type\":\"CANARY\"}}",
+        "{\"input\":\"CANARY\",\"text\":{\"format\":{\"type\":\"CANARY\"}}}", "{\"input\":\"CANARY\",\"include\":[\"CANARY\"]}",
+        "{\"input\":\"CANARY\",\"truncation\":\"CANARY\"}", "{\"input\":\"CANARY\",\"metadata\":\"CANARY\",\"prompt\":\"CANARY\"}",
+        "{\"input\":[{\"type\":\"function_call\",\"name\":\"CANARY\",\"arguments\":1}]}"})
+    void refusalsOfResponsesDoNotQuote(String body) {
+        refuse(Endpoint.RESPONSES, body);
+    }
+
     @Test
     void refusalsOfTheOtherEndpointsDoNotQuote() {
         refuse(Endpoint.TOKENIZE, "{\"content\":[\"CANARY\"]}");

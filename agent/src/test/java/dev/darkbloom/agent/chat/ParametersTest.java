@@ -40,6 +40,14 @@ class ParametersTest {
     }
 
     @Test
+    void everyDocumentedResponsesParameterHasAnAnswer() {
+        assertThat(Parameters.RESPONSES.all()).contains("background", "context_management", "conversation", "include", "input", "instructions",
+                "max_output_tokens", "max_tool_calls", "metadata", "model", "moderation", "parallel_tool_calls", "previous_response_id", "prompt",
+                "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier", "service_tier", "store",
+                "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user");
+    }
+
+    @Test
     void everyDocumentedEmbeddingsParameterHasAnAnswer() {
         assertThat(Parameters.EMBEDDINGS.all()).contains("input", "model", "dimensions", "encoding_format", "user");
     }

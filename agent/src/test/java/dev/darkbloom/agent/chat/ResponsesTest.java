@@ -13,6 +13,7 @@ import dev.darkbloom.agent.testing.FakeGeneration.Script;
 import dev.darkbloom.agent.testing.ManualClock;
 import dev.darkbloom.agent.testing.OffHeap;
 import dev.darkbloom.agent.testing.RecordingSink;
+import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -164,6 +165,83 @@ class ResponsesTest {
 
         assertThat(gone.code()).isEqualTo(ErrorCode.CANCELLED);
         assertThat(retrieve("resp_r1").path("status").textValue()).isEqualTo("cancelled");
+    }
+
+    @Test
+    void aResponseIsCancelledByItsIdWhileItIsStreamed() {
+        pool.answers(Script.of("a long answer"));
+        var sink = new RecordingSink();
+        var cancelling = new CancellingSink(sink, 6, () -> stored.cancel("resp_r1", new RecordingSink()));
+        try (Content body = OffHeap.body("{\"model\":\"demo\",\"input\":\"Hi\",\"stream\":true}")) {
+            completions.run(Endpoint.RESPONSES, new RequestId("r1"), body, cancelling);
+        }
+
+        assertThat(sink.events().getLast().path("type").textValue()).isEqualTo("error");
+        assertThat(sink.events().getLast().path("code").textValue()).isEqualTo("cancelled");
+        assertThat(sink.isAborted()).isTrue();
+        assertThat(retrieve("resp_r1").path("status").textValue()).isEqualTo("cancelled");
+        assertThat(pool.generations().getFirst().isCancelled()).isTrue();
+    }
+
+    /** Does something when some events have been sent. */
+    private static final class CancellingSink implements ResponseSink {
+        private final RecordingSink to;
+        private final Runnable action;
+        private int left;
+
+        private CancellingSink(RecordingSink to, int events, Runnable action) {
+            this.to = to;
+            this.left = events;
+            this.action = action;
+        }
+
+        @Override
+        public void document(MemorySegment json) {
+            to.document(json);
+        }
+
+        @Override
+        public void beginStream() {
+            to.beginStream();
+        }
+
+        @Override
+        public void event(MemorySegment buffer, long size) {
+            to.event(buffer, size);
+            if (--left == 0) {
+                action.run();
+            }
+        }
+
+        @Override
+        public void ping() {
+            to.ping();
+        }
+
+        @Override
+        public void endStream() {
+            to.endStream();
+        }
+
+        @Override
+        public void endTypedStream() {
+            to.endTypedStream();
+        }
+
+        @Override
+        public void abortStream() {
+            to.abortStream();
+        }
+
+        @Override
+        public boolean isGone() {
+            return to.isGone();
+        }
+
+        @Override
+        public void onGone(Runnable gone) {
+            to.onGone(gone);
+        }
     }
 
     @Test

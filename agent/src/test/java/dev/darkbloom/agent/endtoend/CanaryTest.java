@@ -9,6 +9,10 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,6 +91,7 @@ class CanaryTest {
                 drain(document);
             }
             askMessages(agent);
+            keepAndForget(agent);
             refuseWithContent(agent);
             Awaitility.await().until(() -> agent.metric("darkbloom_slots_busy") == 0);
 
@@ -106,6 +111,19 @@ class CanaryTest {
             }
         }
         assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG");
+    }
+
+    /** A response that is kept is content at rest; deleted, or not to be stored, it is gone. */
+    private static void keepAndForget(AgentProcess agent) throws IOException, InterruptedException {
+        for (boolean stored : new boolean[] {true, false}) {
+            String body = "{\"model\":\"demo\",\"max_output_tokens\":4,\"store\":" + stored + ",\"input\":\"Say " + PROMPT_CANARY + "\"}";
+            String id = AgentProcess.JSON.readTree(agent.post("responses", body).body()).path("id").textValue();
+            try (HttpClient client = HttpClient.newHttpClient()) {
+                HttpRequest delete = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + agent.port() + "/v1/responses/" + id)).DELETE()
+                        .header("Authorization", "Bearer " + agent.key()).build();
+                assertThat(client.send(delete, BodyHandlers.discarding()).statusCode()).isEqualTo(stored ? 200 : 404);
+            }
+        }
     }
 
     /** The same by Anthropic's API, whose requests are rewritten on their way: as a document and as a stream, with words in every place. */
