@@ -35,7 +35,7 @@ final class Shim {
             return new AgentException(ErrorCode.TEMPLATE_FAILED, what + ": the model's chat template refused the messages");
         }
         if (status == llama_h.DBS_BAD_GRAMMAR()) {
-            return new AgentException(ErrorCode.INVALID_GRAMMAR, what + ": the grammar does not parse");
+            return new AgentException(ErrorCode.INVALID_GRAMMAR, what + ": the grammar does not parse, or does not allow what the answer is to begin with");
         }
         if (status == llama_h.DBS_BAD_SCHEMA()) {
             return new AgentException(ErrorCode.INVALID_SCHEMA, what + ": the JSON schema cannot be enforced");
