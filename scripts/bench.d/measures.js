@@ -3,7 +3,7 @@
 const path = require('path');
 const { row, header, pair, record } = require('./figures');
 const { temporaryFile, residentMegabytes } = require('./processes');
-const { startAgent, startPeer, ask, askLong, startEngine, bareDecode, sweep } = require('./sides');
+const { startAgent, startPeer, ask, askLong, promptTokens, startEngine, bareDecode, sweep } = require('./sides');
 
 // Over these questions, asked of the demo past the end of its answers, both servers write valid UTF-8. A question whose answer does not is
 // useless: llama-server's parser gives such an answer up with an error (docs/benchmarks.md).
@@ -144,13 +144,28 @@ async function fairness(model, options) {
 const TOOL = { type: 'function', function: { name: 'get_weather', description: 'Tells the weather of a place.',
   parameters: { type: 'object', properties: { place: { type: 'string' }, days: { type: 'integer' } }, required: ['place'] } } };
 
-/** What tools that are declared and not used cost per token; the other side has the same text in its question, so that both prompts are about as long. */
+/** A text that makes a question's prompt as long, in tokens, as declaring the tool does; templates say more about a tool than its JSON. */
+async function asLongAsDeclared(server) {
+  const wanted = await promptTokens(server, questions[0], { tools: [TOOL] });
+  let text = '';
+  let tokens = await promptTokens(server, questions[0], {});
+  while (tokens < wanted) {
+    const longer = text + 'I like the sea and the wind. '.slice(0, wanted - tokens > 16 ? undefined : 2);
+    tokens = await promptTokens(server, longer + questions[0], {});
+    text = longer;
+  }
+  return { text, tokens, wanted };
+}
+
+/** What tools that are declared and not used cost per token; the other side's prompt is as long, since attention costs by the prompt's length. */
 async function tools(model, options) {
   const server = await startAgent(model, options);
-  const described = temporaryFile('tool', `${JSON.stringify(TOOL)} `);
+  const filling = await asLongAsDeclared(server);
+  const described = temporaryFile('filling', filling.text);
   const declared = temporaryFile('members', `"tools":${JSON.stringify([TOOL])}`);
   const prompts = promptsFile();
   header(`${path.basename(model)}: chat with a tool declared and not used`, ['measure', 'streams', 'declared', 'not declared', 'ratio']);
+  row(['tokens of the first prompt', '', filling.wanted, filling.tokens, '']);
   for (const streams of options.streams) {
     const sides = [['--members', declared], ['--prefix', described]];
     const runs = [[], []];

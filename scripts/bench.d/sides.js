@@ -76,6 +76,17 @@ async function askLong(server, words, signal) {
   }
 }
 
+/** How many tokens the prompt of one question has; `members` are further members of the request. */
+async function promptTokens(server, question, members) {
+  const answer = await fetch(`http://127.0.0.1:${server.port}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(server.key ? { authorization: `Bearer ${server.key}` } : {}) },
+    body: JSON.stringify({ model: server.model, messages: [{ role: 'user', content: question }], max_tokens: 1, temperature: 0, ...members }),
+  });
+  if (!answer.ok) throw new Error(`${server.name} answered ${answer.status}`);
+  return (await answer.json()).usage.prompt_tokens;
+}
+
 /** How a context computes, in the words that the bare loop and the engine's program share. */
 function tuningArgs(tuning, options) {
   return ['--threads', String(tuning.threads), '--poll', String(tuning.poll), '--flash-attn', tuning.flash_attn, '--kv', tuning.kv, '--slots', String(options.slots),
@@ -110,4 +121,4 @@ function machine() {
   return `${os.cpus()[0].model}, ${os.cpus().length} cores, ${Math.round(os.totalmem() / 2 ** 30)} GiB; ${os.type()} ${os.release()}`;
 }
 
-module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, askLong, startEngine, bareDecode, sweep, machine };
+module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, askLong, promptTokens, startEngine, bareDecode, sweep, machine };
