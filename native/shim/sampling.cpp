@@ -192,6 +192,18 @@ struct dbs_sampler {
         return pick(array);
     }
 
+    // What ends the answer where the grammar is complete and the request's own bias forbids every end, as `ignore_eos` does; -1 where the
+    // grammar wants more. A grammar that nothing can follow ends the answer, whatever the bias says.
+    int32_t forbidden_end(const float * logits) const {
+        int32_t best = -1;
+        for (int32_t id = 0; id < n_vocab; id++) {
+            if (llama_vocab_is_eog(vocab, id) && grammar_allows(id) && (best < 0 || logits[id] > logits[best])) {
+                best = id;
+            }
+        }
+        return best;
+    }
+
     void begin_step() {
         if (grammar != nullptr) {
             grammar->rules->begin_step();
@@ -488,6 +500,9 @@ int32_t dbs_sampler_sample(dbs_sampler * sampler, struct llama_context * ctx, in
         int32_t chosen = sampler->first_choice(logits);
         if (sampler->grammar != nullptr && (chosen < 0 || !sampler->grammar_allows(chosen))) {
             chosen = sampler->allowed_choice(logits);
+            if (chosen < 0) {
+                chosen = sampler->forbidden_end(logits);
+            }
             if (chosen < 0) {
                 sampler->broken = true;
                 return DBS_BAD_GRAMMAR;

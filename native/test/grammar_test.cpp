@@ -40,6 +40,27 @@ void answers_follow_their_grammar(const Demo & demo, llama_context * ctx) {
     }
 }
 
+void a_complete_grammar_ends_an_answer_that_ignores_its_end(const Demo & demo, llama_context * ctx) {
+    dbs_sampling settings = greedy();
+    settings.ignore_eos   = 1;
+    dbs_sampler * sampler = nullptr;
+    CHECK_STATUS(DBS_OK, dbs_sampler_new(demo.model, &settings, grammar_of(demo, "root ::= \"Paris\" | \"Rome\""), &sampler));
+    std::string          answer;
+    std::vector<int32_t> prompt = demo.tokens(question);
+    demo.prefill(ctx, prompt);
+    int32_t token = -1;
+    for (int i = 0; i < 20; i++) {
+        CHECK_STATUS(DBS_OK, dbs_sampler_sample(sampler, ctx, -1, &token));
+        if (token < 0 || demo.ends_generation(token)) {
+            break;
+        }
+        answer += demo.piece(token);
+        demo.step(ctx, token);
+    }
+    CHECK(answer == "Paris" && token >= 0 && demo.ends_generation(token));
+    dbs_sampler_free(sampler);
+}
+
 void a_schema_becomes_a_grammar(const Demo & demo, llama_context * ctx) {
     const std::string schema = R"({"type":"object","properties":{"city":{"type":"string"},"big":{"type":"boolean"}},"required":["city","big"],"additionalProperties":false})";
     dbs_text *        gbnf   = nullptr;
@@ -144,6 +165,7 @@ void sampling_past_the_end_of_a_grammar_stays_at_the_end(const Demo & demo, llam
 void test_grammars(const Demo & demo) {
     llama_context * ctx = demo.context();
     answers_follow_their_grammar(demo, ctx);
+    a_complete_grammar_ends_an_answer_that_ignores_its_end(demo, ctx);
     a_schema_becomes_a_grammar(demo, ctx);
     bad_grammars_are_refused(demo);
     chains_of_references_are_survived(demo);

@@ -148,6 +148,14 @@ class DemoFeaturesTest {
     }
 
     @Test
+    void aGrammarEndsAnAnswerThatIgnoresItsEnd() {
+        JsonNode choice = chat(HELLO + ",\"max_tokens\":50,\"ignore_eos\":true,\"grammar\":\"root ::= \\\"yes\\\" | \\\"no\\\"\"").json().path("choices").path(0);
+
+        assertThat(choice.path("message").path("content").textValue()).isIn("yes", "no");
+        assertThat(choice.path("finish_reason").textValue()).isEqualTo("stop");
+    }
+
+    @Test
     void requiredAndNamedToolsAreCalled() throws Exception {
         for (String choice : new String[] {"\"required\"", "{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}}"}) {
             JsonNode answer = chat("\"temperature\":0,\"max_tokens\":100," + TOOLS + ",\"tool_choice\":" + choice
