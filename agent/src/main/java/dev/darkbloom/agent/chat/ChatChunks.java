@@ -60,7 +60,9 @@ final class ChatChunks implements AnswerShape {
     public void finished(Choice choice, Optional<Usage> total) {
         SseWriter event = beginDelta(choice);
         endDelta(event, choice);
-        event.raw(",\"finish_reason\":\"").raw(choice.finishReason().wire()).raw("\"}]");
+        event.raw(",\"finish_reason\":\"").raw(choice.finishReason().wire()).raw("\"");
+        choice.writeWarning(event);
+        event.raw("}]");
         total.ifPresentOrElse(events::sendLast, events::send);
     }
 

@@ -128,7 +128,9 @@ final class ChatDocument implements AnswerShape {
             } else {
                 json.raw("null");
             }
-            json.raw(",\"finish_reason\":\"").raw(choice.finishReason().wire()).raw("\"}");
+            json.raw(",\"finish_reason\":\"").raw(choice.finishReason().wire()).raw("\"");
+            choice.writeWarning(json);
+            json.raw("}");
         }
 
         private void close() {

@@ -5,6 +5,7 @@ import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.ContentArena;
+import dev.darkbloom.agent.content.SseWriter;
 import dev.darkbloom.agent.content.StopMatcher;
 import dev.darkbloom.agent.content.TokenRing;
 import dev.darkbloom.agent.content.Utf8Assembler;
@@ -27,6 +28,9 @@ import java.util.Optional;
  * text that is handed on costs the views it is handed on in.
  */
 final class Choice implements AutoCloseable, ChatParser.Sink {
+    /** What clients are told of an answer that its format's parser does not accept. */
+    private static final String UNPARSED = "the answer does not follow the model's own format; what could not be read is content as it came";
+
     private final int index;
     private final boolean firstOfPrompt;
     private final TokenRing ring;
@@ -161,9 +165,19 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         return toolCalls;
     }
 
-    /** Returns false when the answer did not follow its format and its rest was handed on as content. */
-    boolean wasParsed() {
-        return parsed;
+    /**
+     * Returns whether the answer, once finished, did not follow its format, so that its rest was handed on as content. One that was cut off
+     * for its length is not meant: that it breaks off in the middle is what its finish reason says.
+     */
+    boolean isUnparsed() {
+        return !parsed && finishReason != FinishReason.LENGTH;
+    }
+
+    /** Writes a further member {@code ,"warning":"…"} where {@link #isUnparsed}, otherwise nothing. */
+    void writeWarning(SseWriter json) {
+        if (isUnparsed()) {
+            json.raw(",\"warning\":\"").raw(UNPARSED).raw("\"");
+        }
     }
 
     Optional<LogprobBuffer> logprobs() {

@@ -86,7 +86,9 @@ final class MessagesChunks extends MessagesShape {
         Usage usage = total.orElseThrow(); // this API has one answer to a request
         start("message_delta").raw(",\"delta\":{");
         writeStop(event, choice);
-        event.raw("},");
+        event.raw("}");
+        choice.writeWarning(event);
+        event.raw(",");
         writeUsage(event, usage.promptTokens(), usage.cachedTokens(), usage.completionTokens());
         send();
     }

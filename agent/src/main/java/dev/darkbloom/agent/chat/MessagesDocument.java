@@ -92,6 +92,7 @@ final class MessagesDocument extends MessagesShape {
             writeHead(json, head);
             json.raw(content).raw("],");
             writeStop(json, finished);
+            finished.writeWarning(json);
             json.raw(",");
             writeUsage(json, total.promptTokens(), total.cachedTokens(), total.completionTokens());
             json.raw("}");

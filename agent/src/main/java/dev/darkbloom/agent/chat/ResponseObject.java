@@ -79,8 +79,9 @@ final class ResponseObject {
      * Writes the object of a response that has ended.
      *
      * @param output its items, with commas between them
+     * @param answer what it was made of; it has ended
      */
-    void writeEnded(SseWriter json, boolean complete, SseWriter output, Usage usage, long nowSeconds) {
+    void writeEnded(SseWriter json, boolean complete, SseWriter output, Usage usage, Choice answer, long nowSeconds) {
         json.raw(head);
         if (complete) {
             json.raw(",\"status\":\"completed\",\"completed_at\":").number(nowSeconds).raw(",\"error\":null,\"incomplete_details\":null");
@@ -91,7 +92,9 @@ final class ResponseObject {
                 .raw(",\"input_tokens_details\":{\"cached_tokens\":").number(usage.cachedTokens())
                 .raw(",\"cache_write_tokens\":0},\"output_tokens\":").number(usage.completionTokens())
                 .raw(",\"output_tokens_details\":{\"reasoning_tokens\":").number(usage.reasoningTokens())
-                .raw("},\"total_tokens\":").number((long) usage.promptTokens() + usage.completionTokens()).raw("}}");
+                .raw("},\"total_tokens\":").number((long) usage.promptTokens() + usage.completionTokens()).raw("}");
+        answer.writeWarning(json);
+        json.raw("}");
     }
 
     /** Writes the object of a response that failed; why, in our own words. */

@@ -41,6 +41,7 @@ final class ResponsesShape implements AnswerShape {
     private Item item;
     private int items;
     private boolean complete = true;
+    private Choice answer; // once it has ended
 
     /**
      * Borrows everything.
@@ -220,6 +221,7 @@ final class ResponsesShape implements AnswerShape {
 
     @Override
     public void finished(Choice choice, Optional<Usage> total) {
+        answer = choice;
         complete = choice.finishReason() != FinishReason.LENGTH;
         if (items == 0 && item == null) {
             enter(Item.MESSAGE); // an answer without a word is a message without a word
@@ -229,7 +231,7 @@ final class ResponsesShape implements AnswerShape {
 
     @Override
     public void end(Usage total) {
-        object.writeEnded(document.reset(), complete, output, total, nowSeconds.getAsLong());
+        object.writeEnded(document.reset(), complete, output, total, answer, nowSeconds.getAsLong());
         ended.accept(document.segment());
         if (events.isPresent()) {
             events.get().response(complete ? "response.completed" : "response.incomplete", document);

@@ -69,6 +69,26 @@ class ChatCompletionTest {
     }
 
     @Test
+    void anAnswerThatDoesNotFollowItsFormatIsContentWithAWarning() {
+        JsonNode choice = ChatFixture.answering("Well <call").chat("").json().path("choices").path(0);
+        List<JsonNode> events = ChatFixture.answering("Well <call").stream("").events();
+
+        assertThat(choice.path("message").path("content").textValue()).isEqualTo("Well <call");
+        assertThat(choice.path("warning").textValue()).contains("format");
+        assertThat(events.getLast().path("choices").path(0).path("finish_reason").textValue()).isEqualTo("stop");
+        assertThat(events.getLast().path("choices").path(0).path("warning").textValue()).contains("format");
+        assertThat(events.subList(0, events.size() - 1)).noneMatch(event -> event.path("choices").path(0).has("warning"));
+    }
+
+    @Test
+    void anAnswerThatIsCutOffForItsLengthHasNoWarning() {
+        JsonNode choice = ChatFixture.answering("Well <call").chat("\"max_tokens\":8").json().path("choices").path(0);
+
+        assertThat(choice.path("finish_reason").textValue()).isEqualTo("length");
+        assertThat(choice.has("warning")).isFalse();
+    }
+
+    @Test
     void usageHasAnEventOfItsOwnForThoseWhoAsk() {
         List<JsonNode> events = ChatFixture.answering("Hey").stream("\"stream_options\":{\"include_usage\":true}").events();
 

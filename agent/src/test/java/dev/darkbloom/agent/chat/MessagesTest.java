@@ -55,6 +55,20 @@ class MessagesTest {
     }
 
     @Test
+    void anAnswerThatDoesNotFollowItsFormatIsTextWithAWarning() {
+        JsonNode message = document("Well <call", "");
+        List<JsonNode> events = stream("Well <call", "").events();
+
+        assertThat(message.path("content").path(0).path("text").textValue()).isEqualTo("Well <call");
+        assertThat(message.path("warning").textValue()).contains("format");
+        JsonNode delta = events.get(events.size() - 2);
+        assertThat(delta.path("type").textValue()).isEqualTo("message_delta");
+        assertThat(delta.path("delta").path("stop_reason").textValue()).isEqualTo("end_turn");
+        assertThat(delta.path("warning").textValue()).contains("format");
+        assertThat(delta.path("usage").path("output_tokens").intValue()).isPositive();
+    }
+
+    @Test
     void blocksStandInTheOrderInWhichTheModelWroteThem() {
         JsonNode content = document("<think>hm</think>\n\nLet me see.<call f>{\"a\": [1]}</call><call g>{}</call>", TOOLS).path("content");
 

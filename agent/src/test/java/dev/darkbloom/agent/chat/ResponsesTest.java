@@ -79,6 +79,16 @@ class ResponsesTest {
     }
 
     @Test
+    void anAnswerThatDoesNotFollowItsFormatIsTextWithAWarning() {
+        pool.answers(Script.of("Well <call"));
+        JsonNode json = ask("r1", "\"input\":\"Hi\"").json();
+
+        assertThat(json.path("status").textValue()).isEqualTo("completed");
+        assertThat(json.path("output").path(0).path("content").path(0).path("text").textValue()).isEqualTo("Well <call");
+        assertThat(json.path("warning").textValue()).contains("format");
+    }
+
+    @Test
     void eventsComeTypedNumberedAndInOrder() {
         pool.answers(Script.of("Hey"));
         RecordingSink sink = ask("r1", "\"input\":\"Hi\",\"stream\":true,\"metadata\":{\n\"a\":\"b\"}");
