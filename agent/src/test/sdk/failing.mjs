@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { APICallError, generateText } from 'ai';
+import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { apiKey, baseUrl, model, openai } from './agent.mjs';
+import { anthropic, apiKey, baseUrl, model, openai } from './agent.mjs';
 
 const asked = { model, messages: [{ role: 'user', content: 'Hello' }] };
 
@@ -36,4 +37,26 @@ test('the Vercel AI SDK calls it retryable', async () => {
 
   await assert.rejects(generateText({ model: failing, prompt: 'Hello', maxRetries: 0 }),
     (error) => APICallError.isInstance(error) && error.statusCode === 500 && error.isRetryable);
+});
+
+test('Anthropic\'s package reports InternalServerError with 500, and api_error', async () => {
+  await assert.rejects(anthropic().messages.create({ ...asked, max_tokens: 20 }), (error) => {
+    assert.ok(error instanceof Anthropic.InternalServerError, `${error}`);
+    assert.equal(error.status, 500);
+    assert.equal(error.error.error.type, 'api_error');
+    return true;
+  });
+});
+
+test('a failure in a stream of Anthropic\'s API is an error event after what came before it', async () => {
+  const stream = await anthropic().messages.create({ ...asked, max_tokens: 20, stream: true });
+  let text = '';
+  const reading = (async () => {
+    for await (const event of stream) {
+      text += event.delta?.text ?? '';
+    }
+  })();
+
+  await assert.rejects(reading, (error) => error instanceof Anthropic.APIError && error.error.error.type === 'api_error');
+  assert.equal(text, 'Hi');
 });

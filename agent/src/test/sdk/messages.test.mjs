@@ -412,3 +412,15 @@ test('a prompt beyond the context is BadRequestError', async () => {
   const long = [{ role: 'user', content: 'word '.repeat(20_000) }];
   await failure(messages.create({ ...short, messages: long }), Anthropic.BadRequestError, 400, 'invalid_request_error');
 });
+
+test('models are listed and found', async () => {
+  const listed = [];
+  for await (const one of anthropic().models.list()) {
+    listed.push(one);
+  }
+  assert.deepEqual(listed.map((one) => one.id), [model]);
+  assert.equal(listed[0].type, 'model');
+  assert.equal(listed[0].display_name, model);
+  assert.ok(!Number.isNaN(Date.parse(listed[0].created_at)));
+  assert.equal((await anthropic().models.retrieve(model)).id, model);
+});

@@ -11,6 +11,7 @@ import io.netty.handler.codec.http.QueryStringDecoder;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -76,10 +77,15 @@ final class Pages {
         return MemorySegment.ofArray(page);
     }
 
+    /** One list for the clients of both APIs: OpenAI's {@code object} and {@code data}, Anthropic's paging, which ends with this page. */
     private Map<String, Object> models() {
+        List<ModelStatus> all = services.models().models();
         var page = new LinkedHashMap<String, Object>();
         page.put("object", "list");
-        page.put("data", services.models().models().stream().map(this::model).toList());
+        page.put("data", all.stream().map(this::model).toList());
+        page.put("has_more", false);
+        page.put("first_id", all.isEmpty() ? null : all.getFirst().id());
+        page.put("last_id", all.isEmpty() ? null : all.getLast().id());
         return page;
     }
 
@@ -96,13 +102,14 @@ final class Pages {
         return "this model is not available on this node; it has " + String.join(", ", all.stream().map(ModelStatus::id).toList());
     }
 
-    /** An OpenAI model object, with what {@code spec/direct-mode-api.md}, A5 adds. */
+    /** An OpenAI model object and an Anthropic one in one, with what {@code spec/direct-mode-api.md}, A5 adds. */
     private Map<String, Object> model(ModelStatus status) {
         Optional<ModelCards.Card> card = services.cards().card(status.id());
+        Instant created = card.map(ModelCards.Card::created).orElse(opened).truncatedTo(ChronoUnit.SECONDS);
         var page = new LinkedHashMap<String, Object>();
         page.put("id", status.id());
         page.put("object", "model");
-        page.put("created", card.map(ModelCards.Card::created).orElse(opened).getEpochSecond());
+        page.put("created", created.getEpochSecond());
         page.put("owned_by", "local");
         int contextTokens = status.contextTokens() > 0
                 ? status.contextTokens()
@@ -112,6 +119,9 @@ final class Pages {
         }
         card.flatMap(ModelCards.Card::quantization).ifPresent(quantization -> page.put("quantization", quantization));
         page.put("loaded", status.state() == ModelState.READY || status.state() == ModelState.DRAINING);
+        page.put("type", "model");
+        page.put("display_name", status.id());
+        page.put("created_at", created.toString());
         return page;
     }
 
