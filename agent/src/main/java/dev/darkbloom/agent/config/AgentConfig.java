@@ -12,7 +12,7 @@ import java.util.Optional;
  *
  * @param models by id; only those for which something is set
  */
-public record AgentConfig(Provider provider, Backend backend, Local local, Map<String, Model> models) {
+public record AgentConfig(Provider provider, Backend backend, Local local, Coordinator coordinator, Map<String, Model> models) {
     public AgentConfig {
         models = Map.copyOf(models);
     }
@@ -66,6 +66,23 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
     /** The local endpoint. */
     public record Local(int port, String bind, List<String> allowedOrigins, Duration pingInterval) {}
 
+    /**
+     * The connection to a coordinator.
+     *
+     * @param url empty for none
+     * @param reportedVersion empty for the agent's own
+     * @param runtimeHash empty for none
+     */
+    public record Coordinator(
+            Optional<String> url,
+            boolean privateOnly,
+            Duration heartbeatInterval,
+            String backendName,
+            Optional<String> reportedVersion,
+            Optional<String> runtimeHash,
+            boolean signResponses,
+            TestPosture testPosture) {}
+
     /** Returns the typed form of {@code values}. */
     public static AgentConfig of(ConfigValues values) {
         return new AgentConfig(
@@ -89,6 +106,15 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
                         values.value(ConfigKey.LOCAL_BIND),
                         values.value(ConfigKey.ALLOWED_ORIGINS),
                         values.value(ConfigKey.PING_INTERVAL)),
+                new Coordinator(
+                        text(values.value(ConfigKey.COORDINATOR_URL)),
+                        values.value(ConfigKey.PRIVATE_ONLY),
+                        values.value(ConfigKey.HEARTBEAT_INTERVAL),
+                        values.value(ConfigKey.BACKEND_NAME),
+                        text(values.value(ConfigKey.REPORTED_VERSION)),
+                        text(values.value(ConfigKey.RUNTIME_HASH)),
+                        values.value(ConfigKey.SIGN_RESPONSES),
+                        values.value(ConfigKey.TEST_POSTURE)),
                 models(values));
     }
 
@@ -103,6 +129,10 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Map<S
             }
         }
         return models;
+    }
+
+    private static Optional<String> text(String value) {
+        return value.isEmpty() ? Optional.empty() : Optional.of(value);
     }
 
     private static Optional<Path> path(String text) {

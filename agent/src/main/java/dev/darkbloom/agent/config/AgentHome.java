@@ -89,6 +89,16 @@ public record AgentHome(Path root, Path cache) {
         return root.resolve("agent.sock");
     }
 
+    /** Returns the token that binds this machine to an account; there after {@code login}. */
+    public Path accountToken() {
+        return root.resolve("account_token");
+    }
+
+    /** Returns the key that signs what this machine says of itself, where no Secure Enclave holds it. */
+    public Path signingKey() {
+        return root.resolve("signing_key");
+    }
+
     public Path logs() {
         return root.resolve("logs");
     }

@@ -160,9 +160,15 @@ public record ConfigFile(Path path, boolean mustExist) {
             case BOOLEAN -> node.booleanValue();
             case NUMBER -> node.isIntegralNumber() && node.canConvertToLong() ? (Object) node.longValue() : node.decimalValue();
             case ARRAY -> node.valueStream().map(ConfigFile::plain).toList();
-            case OBJECT -> Map.of();
+            case OBJECT -> table(node);
             case BINARY, MISSING, NULL, POJO -> node.asText();
         };
+    }
+
+    private static Map<String, Object> table(JsonNode node) {
+        var values = new LinkedHashMap<String, Object>();
+        node.properties().forEach(property -> values.put(property.getKey(), plain(property.getValue())));
+        return values;
     }
 
     /** Returns the line of a key, or of the first key below it, or of its table. */

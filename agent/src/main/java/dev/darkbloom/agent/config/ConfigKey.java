@@ -84,12 +84,38 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "local.ping_seconds", new ValueType.Seconds(1, 3600), Duration.ofSeconds(15),
             "Silence in a streamed answer after which a comment is sent to keep the connection open.");
 
+    public static final ConfigKey<String> COORDINATOR_URL = new ConfigKey<>(
+            "coordinator.url", new ValueType.Text("an address such as \"wss://coordinator.example/ws/provider\""), "",
+            "Coordinator that start connects to when neither --coordinator-url nor --local is given; none is built in.");
+    public static final ConfigKey<Boolean> PRIVATE_ONLY = new ConfigKey<>(
+            "coordinator.private_only", new ValueType.Flag(), false,
+            "Whether this machine serves its owner's own requests only; coordinators before May 2026 do not know of it.");
+    public static final ConfigKey<Duration> HEARTBEAT_INTERVAL = new ConfigKey<>(
+            "coordinator.heartbeat_seconds", new ValueType.Seconds(1, 60), Duration.ofSeconds(5),
+            "Time between two reports to the coordinator, which forgets a machine after 90 seconds without one.");
+    public static final ConfigKey<String> BACKEND_NAME = new ConfigKey<>(
+            "coordinator.backend_name", new ValueType.Text("a word that the coordinator knows"), "llama.cpp",
+            "Engine named in the registration; coordinators route only to names they know, so set another only towards one of your own.");
+    public static final ConfigKey<String> REPORTED_VERSION = new ConfigKey<>(
+            "coordinator.reported_version", new ValueType.Text("a dotted number"), "",
+            "Version named in the registration, the agent's own when empty; set another only towards a coordinator of your own.");
+    public static final ConfigKey<String> RUNTIME_HASH = new ConfigKey<>(
+            "coordinator.runtime_hash", new ValueType.Text("64 hexadecimal digits"), "",
+            "Hash of the runtime that a coordinator of your own lists in its manifest; none is sent otherwise.");
+    public static final ConfigKey<Boolean> SIGN_RESPONSES = new ConfigKey<>(
+            "coordinator.sign_responses", new ValueType.Flag(), false,
+            "Whether answers carry a hash signed by this machine's key; coordinators add an event for it that some clients cannot read.");
+    public static final ConfigKey<TestPosture> TEST_POSTURE = new ConfigKey<>(
+            "coordinator.test_posture", new ValueType.Posture(), TestPosture.OFF,
+            "Claims an eligible Mac's posture instead of measuring this machine's, for tests; refused unless the coordinator is on this machine.");
+
     private static final List<ConfigKey<?>> ALL = List.of(
             MEMORY_RESERVE,
             ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, KV_LAYOUT, THREAD_POLLING,
             UBATCH_TOKENS, PREFILL_CHUNK_TOKENS, CALIBRATION, STARTUP_PRELOAD, QUEUE_LIMIT,
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
-            LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL);
+            LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL,
+            COORDINATOR_URL, PRIVATE_ONLY, HEARTBEAT_INTERVAL, BACKEND_NAME, REPORTED_VERSION, RUNTIME_HASH, SIGN_RESPONSES, TEST_POSTURE);
 
     /** Returns every key, in the order in which they are explained. */
     public static List<ConfigKey<?>> all() {

@@ -2,7 +2,9 @@ package dev.darkbloom.agent.config;
 
 import java.math.BigDecimal;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -211,6 +213,58 @@ public sealed interface ValueType<T> {
         @Override
         public String toToml(List<String> value) {
             return value.stream().map(TomlLayout::quote).collect(Collectors.joining(", ", "[", "]"));
+        }
+    }
+
+    /** Whether a posture is claimed, and which: {@code true}, {@code false}, or a table of the fields that differ. */
+    record Posture() implements ValueType<TestPosture> {
+        @Override
+        public TestPosture fromToml(Object raw) {
+            return switch (raw) {
+                case Boolean flag -> flag ? TestPosture.ELIGIBLE : TestPosture.OFF;
+                case Map<?, ?> table -> ofTable(table);
+                default -> throw refusal(this, raw);
+            };
+        }
+
+        private static TestPosture ofTable(Map<?, ?> table) {
+            var flags = new HashMap<String, Boolean>();
+            var texts = new HashMap<String, String>();
+            table.forEach((key, value) -> {
+                String name = String.valueOf(key);
+                if (TestPosture.FLAGS.contains(name) && value instanceof Boolean flag) {
+                    flags.put(name, flag);
+                } else if (TestPosture.TEXTS.contains(name) && value instanceof String text) {
+                    texts.put(name, text);
+                } else if (TestPosture.FLAGS.contains(name) || TestPosture.TEXTS.contains(name)) {
+                    throw new IllegalArgumentException(
+                            "takes " + (TestPosture.FLAGS.contains(name) ? "true or false" : "a text") + " for " + name);
+                } else {
+                    var known = new ArrayList<>(TestPosture.FLAGS);
+                    known.addAll(TestPosture.TEXTS);
+                    throw new IllegalArgumentException("has no field " + name + Suggestion.clause(name, known));
+                }
+            });
+            return new TestPosture(true, flags, texts);
+        }
+
+        @Override
+        public TestPosture fromText(String text) {
+            return switch (text) {
+                case "true" -> TestPosture.ELIGIBLE;
+                case "false" -> TestPosture.OFF;
+                default -> throw refusal(this, text);
+            };
+        }
+
+        @Override
+        public String toToml(TestPosture value) {
+            return value.toToml();
+        }
+
+        @Override
+        public String description() {
+            return "true, false, or a table of the fields that differ";
         }
     }
 

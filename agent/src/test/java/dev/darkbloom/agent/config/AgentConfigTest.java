@@ -47,7 +47,15 @@ class AgentConfigTest {
                 "local.port | a whole number from 0 to 65535 | 8000",
                 "local.bind | an IP address of this machine | \"127.0.0.1\"",
                 "local.allowed_origins | a list of origins such as \"https://app.example\" | []",
-                "local.ping_seconds | whole seconds from 1 to 3600 | 15");
+                "local.ping_seconds | whole seconds from 1 to 3600 | 15",
+                "coordinator.url | an address such as \"wss://coordinator.example/ws/provider\" | \"\"",
+                "coordinator.private_only | true or false | false",
+                "coordinator.heartbeat_seconds | whole seconds from 1 to 60 | 5",
+                "coordinator.backend_name | a word that the coordinator knows | \"llama.cpp\"",
+                "coordinator.reported_version | a dotted number | \"\"",
+                "coordinator.runtime_hash | 64 hexadecimal digits | \"\"",
+                "coordinator.sign_responses | true or false | false",
+                "coordinator.test_posture | true, false, or a table of the fields that differ | false");
     }
 
     @Test
@@ -59,6 +67,8 @@ class AgentConfigTest {
                 new AgentConfig.Backend(List.of(), 8, 0, 0, -1, AgentConfig.FlashAttention.AUTO, AgentConfig.KvLayout.AUTO, -1, 0, 0,
                         AgentConfig.Calibration.AUTO, true, 64),
                 new AgentConfig.Local(8000, "127.0.0.1", List.of(), Duration.ofSeconds(15)),
+                new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
+                        TestPosture.OFF),
                 Map.of()));
     }
 
@@ -95,6 +105,19 @@ class AgentConfigTest {
                 bind = "0.0.0.0"
                 allowed_origins = ["https://app.example"]
                 ping_seconds = 3
+
+                [coordinator]
+                url = "ws://127.0.0.1:8080/ws/provider"
+                private_only = true
+                heartbeat_seconds = 1
+                backend_name = "inprocess-mlx"
+                reported_version = "0.6.0"
+                runtime_hash = "ab"
+                sign_responses = true
+
+                [coordinator.test_posture]
+                sip_enabled = false
+                thermal_state = "critical"
                 """);
 
         assertThat(config).isEqualTo(new AgentConfig(
@@ -102,6 +125,9 @@ class AgentConfigTest {
                 new AgentConfig.Backend(List.of("demo", "~/m.gguf"), 2, 4096, 6, 0, AgentConfig.FlashAttention.ON,
                         AgentConfig.KvLayout.UNIFIED, 2, 256, 128, AgentConfig.Calibration.OFF, false, 1),
                 new AgentConfig.Local(0, "0.0.0.0", List.of("https://app.example"), Duration.ofSeconds(3)),
+                new AgentConfig.Coordinator(Optional.of("ws://127.0.0.1:8080/ws/provider"), true, Duration.ofSeconds(1), "inprocess-mlx",
+                        Optional.of("0.6.0"), Optional.of("ab"), true,
+                        new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical"))),
                 Map.of("org/model-1.5", new AgentConfig.Model(
                         Optional.of(Path.of("/m/file.gguf")), 512, Optional.of(Path.of("/m/chat.jinja"))))));
     }
@@ -132,7 +158,10 @@ class AgentConfigTest {
             [models.demo]\\npth = "x"             | :2: unknown key models.demo.pth; did you mean models.demo.path?
             [models.demo]\\ncolour = "x"          | :2: unknown key models.demo.colour; a model has path, context_length, template
             [models.a-1.5]\\npath = "x"           | :2: unknown key models.a-1.5.path; a model id with dots is written in quotes: models."my.model".path
-            [coordinator]\\nurl = "wss://x"       | :2: unknown key coordinator.url
+            [hub]\\nurl = "wss://x"               | :2: unknown key hub.url; did you mean coordinator.url?
+            [coordinator]\\ntest_posture = "yes"  | :2: coordinator.test_posture must be true, false, or a table of the fields that differ; it is "yes"
+            [coordinator.test_posture]\\nsip = 1  | :2: coordinator.test_posture has no field sip
+            [coordinator.test_posture]\\nsip_enabled = 1 | :2: coordinator.test_posture takes true or false for sip_enabled
             [backend]\\nparallel = 0              | :2: backend.parallel must be a whole number from 1 to 256; it is 0
             [backend]\\nparallel = 2.5            | :2: backend.parallel must be a whole number from 1 to 256; it is 2.5
             [backend]\\nparallel = "4"            | :2: backend.parallel must be a whole number from 1 to 256; it is "4"
