@@ -62,7 +62,7 @@ public final class WebSocketPeer implements AutoCloseable {
                         tls.ifPresent(context -> channel.pipeline().addLast(context.newHandler(channel.alloc())));
                         channel.pipeline().addLast(new HttpServerCodec(), new HttpObjectAggregator(1 << 20), new Pages(),
                                 new WebSocketServerProtocolHandler(WebSocketServerProtocolConfig.newBuilder().websocketPath(PATH)
-                                        .maxFramePayloadLength(16 << 20).handleCloseFrames(false).dropPongFrames(false).build()),
+                                        .maxFramePayloadLength(16 << 20).handleCloseFrames(false).sendCloseFrame(null).dropPongFrames(false).build()),
                                 new WebSocketFrameAggregator(16 << 20), new Handler());
                     }
                 })
@@ -248,6 +248,22 @@ public final class WebSocketPeer implements AutoCloseable {
         }
     }
 
+    private static final class Pings extends SimpleChannelInboundHandler<PingWebSocketFrame> {
+        private final Connection connection;
+
+        Pings(Connection connection) {
+            this.connection = connection;
+        }
+
+        @Override
+        protected void channelRead0(ChannelHandlerContext ctx, PingWebSocketFrame ping) {
+            connection.pings.incrementAndGet();
+            if (connection.answersPings) {
+                ctx.writeAndFlush(new PongWebSocketFrame(ping.content().retain()));
+            }
+        }
+    }
+
     private final class Handler extends SimpleChannelInboundHandler<WebSocketFrame> {
         private Connection connection;
         private String code = "1006";
@@ -256,6 +272,8 @@ public final class WebSocketPeer implements AutoCloseable {
         public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
             if (event instanceof HandshakeComplete) {
                 connection = new Connection(ctx.channel());
+                String protocol = ctx.pipeline().context(WebSocketServerProtocolHandler.class).name();
+                ctx.pipeline().addBefore(protocol, "pings", new Pings(connection)); // which would answer every ping
                 accepted.add(connection);
             }
         }
@@ -264,12 +282,6 @@ public final class WebSocketPeer implements AutoCloseable {
         protected void channelRead0(ChannelHandlerContext ctx, WebSocketFrame frame) {
             switch (frame) {
                 case TextWebSocketFrame text -> connection.texts.add(text.text());
-                case PingWebSocketFrame ping -> {
-                    connection.pings.incrementAndGet();
-                    if (connection.answersPings) {
-                        ctx.writeAndFlush(new PongWebSocketFrame(ping.content().retain()));
-                    }
-                }
                 case CloseWebSocketFrame close -> {
                     code = Integer.toString(close.statusCode());
                     ctx.writeAndFlush(close.retain()).addListener(_ -> ctx.close());
