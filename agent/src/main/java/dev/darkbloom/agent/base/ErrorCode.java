@@ -44,6 +44,12 @@ public enum ErrorCode {
     ALREADY_RUNNING(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent stop"),
     NOT_RUNNING(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent start --local"),
 
+    COORDINATOR_MISSING(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent config set coordinator.url ADDRESS"),
+    LOGIN_FAILED(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent login"),
+    NOT_LOGGED_IN(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent login"),
+
+    COORDINATOR_UNREACHABLE(Kind.EXTERNAL, 502, "internal_failure", "check the network and coordinator.url"),
+
     GENERATION_FAILED(Kind.INTERNAL, 500, "generation_failure", "try again; if it happens twice, report it"),
     DECODE_FATAL(Kind.INTERNAL, 500, "generation_failure", "try again; the context has been rebuilt"),
     INTERNAL(Kind.INTERNAL, 500, "internal_failure", "report it with the log");

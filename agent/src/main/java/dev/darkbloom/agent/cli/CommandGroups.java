@@ -24,6 +24,8 @@ final class CommandGroups {
                     new Verb("local", LocalCommand::new),
                     new Verb("benchmark", BenchmarkCommand::new))),
             new Group("Set it up:", List.of(
+                    new Verb("login", LoginCommand::new),
+                    new Verb("logout", LogoutCommand::new),
                     new Verb("models", ModelsCommand::new),
                     new Verb("config", ConfigCommand::new))));
 

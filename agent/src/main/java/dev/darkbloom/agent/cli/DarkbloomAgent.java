@@ -99,6 +99,10 @@ public final class DarkbloomAgent implements Runnable {
         return ConfigFile.locate(Optional.ofNullable(config), environment, home);
     }
 
+    Map<String, String> environment() {
+        return environment;
+    }
+
     boolean isVerbose() {
         return verbose;
     }

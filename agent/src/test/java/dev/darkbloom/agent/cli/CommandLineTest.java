@@ -111,7 +111,7 @@ class CommandLineTest {
     void settingsAreSetReadAndRemoved() {
         assertThat(run("config", "set", "local.port", "8123").exitCode()).isZero();
         assertThat(run("config", "get", "local.port").out().strip()).isEqualTo("8123");
-        assertThat(run("config", "get").out()).contains("local.port                   = 8123   # " + directory + "/home/agent.toml:2");
+        assertThat(run("config", "get").out()).contains("local.port                    = 8123   # " + directory + "/home/agent.toml:2");
         assertThat(run("config", "unset", "local.port").exitCode()).isZero();
         assertThat(run("config", "get", "local.port").out().strip()).isEqualTo("8000");
     }

@@ -1,0 +1,43 @@
+package dev.darkbloom.agent.cli;
+
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.service.account.AccountLink;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Binds this machine to an account at the coordinator. */
+@Command(
+        name = "login",
+        description = "Bind this machine to your account at the coordinator.",
+        footer = {
+            "",
+            "Shows a code that you confirm in a browser, on this machine or another. The token lies in the agent's home, readable by you",
+            "only; a running agent uses it from its next connection on."
+        })
+final class LoginCommand implements Callable<Integer> {
+    private final DarkbloomAgent root;
+
+    @Option(names = "--coordinator-url", paramLabel = "URL", description = "Coordinator, instead of the one in the settings.")
+    private String url;
+
+    LoginCommand(DarkbloomAgent root) {
+        this.root = root;
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var terminal = root.terminal();
+        var link = AccountLink.at(root.home(), AgentConfig.of(root.configFile().load()), Optional.ofNullable(url), root.environment());
+        String account = link.login((code, address, expiresIn) -> {
+            terminal.out().println("open     " + address);
+            terminal.out().println("confirm  " + code + "   (within " + expiresIn.toMinutes() + " min)");
+            terminal.out().flush();
+            terminal.err().println("waiting for the confirmation; Ctrl-C gives up");
+        });
+        terminal.out().println("this machine belongs to " + account);
+        terminal.err().println("the token is in " + root.home().accountToken());
+        return 0;
+    }
+}

@@ -1,0 +1,25 @@
+package dev.darkbloom.agent.cli;
+
+import dev.darkbloom.agent.service.account.AccountLink;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+
+/** Forgets the account. */
+@Command(
+        name = "logout",
+        description = "Unbind this machine from its account.",
+        footer = {"", "Removes the token. A running agent stays bound until it connects again: restart it to be sure."})
+final class LogoutCommand implements Callable<Integer> {
+    private final DarkbloomAgent root;
+
+    LogoutCommand(DarkbloomAgent root) {
+        this.root = root;
+    }
+
+    @Override
+    public Integer call() {
+        boolean removed = AccountLink.logout(root.home());
+        root.terminal().out().println(removed ? "this machine belongs to no account any more" : "this machine belonged to no account");
+        return 0;
+    }
+}

@@ -1,0 +1,52 @@
+package dev.darkbloom.agent.service.account;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.coordinator.CoordinatorAddress;
+import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import java.util.Map;
+import java.util.Optional;
+
+/** What {@code login} and {@code logout} do. Any thread. */
+public final class AccountLink {
+    private final AgentHome home;
+    private final CoordinatorAddress address;
+    private final Map<String, String> environment;
+
+    private AccountLink(AgentHome home, CoordinatorAddress address, Map<String, String> environment) {
+        this.home = home;
+        this.address = address;
+        this.environment = environment;
+    }
+
+    /**
+     * Returns the link to the coordinator that {@code url} names, or else the settings.
+     *
+     * @throws AgentException {@code COORDINATOR_MISSING} where neither names one
+     */
+    public static AccountLink at(AgentHome home, AgentConfig config, Optional<String> url, Map<String, String> environment) {
+        String text = url.or(() -> config.coordinator().url()).orElseThrow(() -> new AgentException(ErrorCode.COORDINATOR_MISSING,
+                "no coordinator is set, and none is built in; give --coordinator-url, or set coordinator.url"));
+        return new AccountLink(home, CoordinatorAddress.parse(text), environment);
+    }
+
+    /**
+     * Logs in and keeps the token.
+     *
+     * @return the account, in words for a person
+     */
+    public String login(DeviceLogin.Prompt prompt) throws InterruptedException {
+        try (var http = new CoordinatorHttp(address, environment)) {
+            DeviceLogin.Linked linked = new DeviceLogin(http).run(prompt);
+            AccountToken.write(home.accountToken(), linked.token());
+            return linked.account().map(id -> "account " + id).orElse("your account");
+        }
+    }
+
+    /** Removes the token; returns whether there was one. */
+    public static boolean logout(AgentHome home) {
+        return AccountToken.remove(home.accountToken());
+    }
+}

@@ -1,0 +1,70 @@
+package dev.darkbloom.agent.testing.coordinator;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** A coordinator's HTTP API on loopback that answers what a test has put there, in order; 404 when there is nothing left. */
+public final class HttpPeer implements AutoCloseable {
+    private final HttpServer server;
+    private final Map<String, Queue<Scripted>> answers = new ConcurrentHashMap<>();
+    private final List<String> requests = new CopyOnWriteArrayList<>();
+
+    private record Scripted(int status, String body) {}
+
+    private HttpPeer() {
+        try {
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        server.createContext("/", this::handle);
+        server.start();
+    }
+
+    /** Opens a server on a free port. */
+    public static HttpPeer open() {
+        return new HttpPeer();
+    }
+
+    public int port() {
+        return server.getAddress().getPort();
+    }
+
+    /** Puts one more answer behind those that {@code path} has. */
+    public void answer(String path, int status, String body) {
+        answers.computeIfAbsent(path, _ -> new ArrayDeque<>()).add(new Scripted(status, body));
+    }
+
+    /** Returns what was asked: method, path and body. */
+    public List<String> requests() {
+        return List.copyOf(requests);
+    }
+
+    private void handle(HttpExchange exchange) throws IOException {
+        try (exchange) {
+            String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
+            requests.add(exchange.getRequestMethod() + " " + exchange.getRequestURI() + " " + body);
+            Queue<Scripted> queue = answers.get(exchange.getRequestURI().getPath());
+            Scripted next = queue == null || queue.isEmpty() ? new Scripted(404, "{}") : queue.remove();
+            byte[] bytes = next.body().getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(next.status(), bytes.length == 0 ? -1 : bytes.length);
+            exchange.getResponseBody().write(bytes);
+        }
+    }
+
+    @Override
+    public void close() {
+        server.stop(0);
+    }
+}
