@@ -1,6 +1,8 @@
 package dev.darkbloom.agent.cli;
 
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.ConfigAddress;
+import dev.darkbloom.agent.config.ConfigKey;
 import dev.darkbloom.agent.models.ModelEntry;
 import dev.darkbloom.agent.models.ModelInspection;
 import dev.darkbloom.agent.service.ModelCatalog;
@@ -15,14 +17,18 @@ import picocli.CommandLine.Spec;
 /** Shows the models that can be served. */
 @Command(
         name = "models",
-        description = "List models, or look into a GGUF file.",
+        description = "List models, look into a GGUF file, or give a file another id.",
         footer = {
             "",
             "Examples:",
             "  darkbloom-agent models list",
-            "  darkbloom-agent models inspect FILE.gguf --ctx-size 8192 --parallel 4"
+            "  darkbloom-agent models inspect FILE.gguf --ctx-size 8192 --parallel 4",
+            "  darkbloom-agent models add FILE.gguf --id org/model-8bit",
+            "  darkbloom-agent models map"
         })
 final class ModelsCommand implements Runnable {
+    private static final int MAX_ID_LETTERS = 200;
+
     private final DarkbloomAgent root;
 
     @Spec
@@ -34,7 +40,7 @@ final class ModelsCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "models needs one of list, inspect");
+        throw new ParameterException(spec.commandLine(), "models needs one of list, inspect, add, map, unbind");
     }
 
     @Command(name = "list", description = "List what --model takes: demo, the models folder, and bound files.")
@@ -71,6 +77,52 @@ final class ModelsCommand implements Runnable {
         var inspection = ModelInspection.of(catalog().find(model).files().getFirst(), contextTokens, slots);
         root.terminal().out().print(json ? inspection.toJson() : inspection.toText());
         root.terminal().out().flush();
+    }
+
+    @Command(name = "add", description = "Serve a file under an id that a coordinator knows.",
+            footer = {"", "The binding is kept in the settings as models.\"ID\".path; the file stays where it is. start --model ID serves it."})
+    void add(
+            @Parameters(paramLabel = "FILE", description = "A GGUF file (of a split one any part), or an id of models list.") String file,
+            @Option(names = "--id", paramLabel = "ID", required = true, description = "The id; dots and slashes are fine.") String id) {
+        if (id.isBlank() || id.length() > MAX_ID_LETTERS || !id.chars().allMatch(c -> c > ' ' && c < 0x7F && c != '"' && c != '\\')) {
+            throw new ParameterException(spec.commandLine().getSubcommands().get("add"),
+                    "--id is 1 to " + MAX_ID_LETTERS + " printable letters without spaces, quotes and backslashes");
+        }
+        ModelEntry entry = catalog().find(file).orElseThrow();
+        var address = new ConfigAddress(ConfigKey.MODEL_PATH, id);
+        root.configFile().set(address, entry.files().getFirst().toAbsolutePath().toString());
+        root.terminal().out().println(id + " is " + entry.files().getFirst());
+        root.terminal().err().println("serve it: darkbloom-agent start --model " + id + " (with --local or a coordinator)");
+    }
+
+    @Command(name = "map", description = "List the ids that are bound to files.")
+    void map(@Option(names = "--json", description = "As JSON.") boolean json) {
+        List<ModelEntry> bound = catalog().bound();
+        if (json) {
+            root.terminal().out().println(ModelCatalog.toJson(bound));
+            return;
+        }
+        var table = new TextTable("ID", "SIZE", "FILE", "");
+        for (ModelEntry entry : bound) {
+            table.row(entry.id(), Units.bytes(entry.sizeBytes()), entry.files().getFirst().toString(),
+                    entry.problem().map(problem -> "cannot be loaded: " + problem).orElse(""));
+        }
+        root.terminal().out().print(table);
+        root.terminal().out().flush();
+        if (bound.isEmpty()) {
+            root.terminal().err().println("no id is bound; darkbloom-agent models add FILE.gguf --id ID binds one");
+        }
+    }
+
+    @Command(name = "unbind", description = "Take an id away from its file; the file stays.")
+    int unbind(@Parameters(paramLabel = "ID", description = "An id of models map.") String id) {
+        if (catalog().bound().stream().noneMatch(entry -> entry.id().equals(id))) {
+            root.terminal().err().println("darkbloom-agent: " + id + " is bound to no file; see: darkbloom-agent models map");
+            return 1;
+        }
+        root.configFile().unset(new ConfigAddress(ConfigKey.MODEL_PATH, id));
+        root.terminal().out().println(id + " is bound to no file any more");
+        return 0;
     }
 
     private ModelCatalog catalog() {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * The models that can be named: the embedded demo, files bound to an id in the settings, files in the models folder, and any file by its
@@ -40,8 +41,15 @@ public final class ModelCatalog {
     public List<ModelEntry> list() {
         var entries = new ArrayList<ModelEntry>();
         entries.add(demo());
-        bound.forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofPath(path)))));
+        entries.addAll(bound());
         store.list().stream().filter(entry -> entries.stream().noneMatch(other -> other.id().equals(entry.id()))).forEach(entries::add);
+        return entries;
+    }
+
+    /** Returns the models that the settings bind to an id, in the order of ids. */
+    public List<ModelEntry> bound() {
+        var entries = new ArrayList<ModelEntry>();
+        new TreeMap<>(bound).forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofPath(path)))));
         return entries;
     }
 

@@ -26,7 +26,7 @@ class CommandLineTest {
             ''                     | a verb is missing                                 | see: darkbloom-agent --help
             statsu                 | Unmatched argument at index 0: 'statsu'           | did you mean status
             config                 | config needs one of get, set, unset, explain      | see: darkbloom-agent config --help
-            models                 | models needs one of list, inspect                 | see: darkbloom-agent models --help
+            models                 | models needs one of list, inspect, add, map, unbind | see: darkbloom-agent models --help
             stop --timeout soon    | Invalid value for option '--timeout'              | see: darkbloom-agent stop --help
             stop --timeout -1      | --timeout is 0 to 86400 seconds                   | see: darkbloom-agent stop --help
             start --local --parallel 0    | --parallel must be a whole number from 1 to 256 | see: darkbloom-agent start --help
@@ -44,6 +44,37 @@ class CommandLineTest {
         assertThat(result.out()).isEmpty();
         assertThat(result.err()).startsWith("darkbloom-agent: ").contains(problem).contains(help).doesNotContain("Exception");
         assertThat(result.err().lines()).hasSizeLessThanOrEqualTo(3);
+    }
+
+    @Test
+    void aFileIsBoundToAnIdListedAndUnbound() {
+        var added = run("models", "add", "demo", "--id", "org/model-1.5-8bit");
+        var map = run("models", "map");
+        var listed = run("models", "list");
+        var removed = run("models", "unbind", "org/model-1.5-8bit");
+
+        assertThat(added.err() + added.out()).contains("org/model-1.5-8bit is ").contains("start --model org/model-1.5-8bit");
+        assertThat(map.out()).contains("org/model-1.5-8bit").contains("demo.gguf");
+        assertThat(listed.out()).contains("org/model-1.5-8bit");
+        assertThat(removed.exitCode()).isZero();
+        assertThat(run("models", "map").out()).doesNotContain("org/model");
+        assertThat(run("models", "unbind", "org/model-1.5-8bit").exitCode()).isEqualTo(1);
+    }
+
+    @Test
+    void aFileThatIsNoModelIsNotBound() throws Exception {
+        Path file = Files.writeString(directory.resolve("x.gguf"), "nonsense");
+
+        assertThat(run("models", "add", file.toString(), "--id", "a/b").exitCode()).isEqualTo(1);
+        assertThat(run("models", "add", "demo", "--id", "a b").exitCode()).isEqualTo(2);
+        assertThat(run("models", "map", "--json").out().strip()).isEqualTo("[ ]");
+    }
+
+    @Test
+    void loginNeedsACoordinatorAndLogoutNone() {
+        assertThat(run("login").exitCode()).isEqualTo(1);
+        assertThat(run("login").err()).contains("no coordinator is set").contains("coordinator.url");
+        assertThat(run("logout").out()).contains("belonged to no account");
     }
 
     @Test
