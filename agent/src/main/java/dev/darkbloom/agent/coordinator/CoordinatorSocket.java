@@ -59,7 +59,7 @@ import javax.net.ssl.SSLParameters;
  * <p>Messages come as {@link SocketEvent.Frame}, which their taker closes. When more than {@link SocketSettings#heldBytes} lie untaken, the socket
  * stops reading until some are taken. Closing it, from either side, is told by one last {@link SocketEvent.Ended}.
  */
-final class CoordinatorSocket implements AutoCloseable {
+final class CoordinatorSocket implements Outlet, AutoCloseable {
     private static final AttributeKey<LinkEnd> CAUSE = AttributeKey.valueOf(CoordinatorSocket.class, "cause");
     /** Largest message that coordinators take (provider protocol, 1). */
     static final int MOST_SENT_BYTES = 10 << 20;
@@ -322,9 +322,9 @@ final class CoordinatorSocket implements AutoCloseable {
         return Optional.ofNullable(event);
     }
 
-    /** Has {@link #next} return at once with nothing, for an owner that has something else to look at. */
-    void nudge(SocketEvent event) {
-        events.add(event);
+    /** Has {@link #next} return at once, for an owner that has something else to look at. Any thread. */
+    void wake() {
+        events.add(new SocketEvent.Wake());
     }
 
     /** Returns whether senders need not wait. */
@@ -333,13 +333,9 @@ final class CoordinatorSocket implements AutoCloseable {
         return at.isWritable();
     }
 
-    /**
-     * Waits until senders need not wait, or the socket has ended.
-     *
-     * @param nanos longest wait
-     * @return whether there is room, or the socket has ended and it makes no difference
-     */
-    boolean awaitRoom(long nanos) throws InterruptedException {
+    /** Waits until senders need not wait; at once when the socket has ended and it makes no difference. */
+    @Override
+    public boolean awaitRoom(long nanos) throws InterruptedException {
         long deadline = System.nanoTime() + nanos;
         synchronized (room) {
             while (!channel.isWritable() && !ended.get()) {
@@ -354,20 +350,32 @@ final class CoordinatorSocket implements AutoCloseable {
     }
 
     /**
-     * Sends one message as a text frame. Does nothing once the socket has ended: what was on its way is told by {@link SocketEvent.Ended}.
-     *
-     * @param json UTF-8; copied
-     * @param size how many of its bytes count
-     * @throws IllegalArgumentException for more than coordinators take
+     * Sends one message as a text frame; {@link IllegalArgumentException} for more than coordinators take. What was on its way when the
+     * connection broke is told by {@link SocketEvent.Ended}.
      */
-    void send(MemorySegment json, long size) {
+    @Override
+    public void send(MemorySegment json, long size) {
+        Channel at = channel;
+        at.writeAndFlush(frame(at, json, size), at.voidPromise());
+    }
+
+    /** As {@link #send(MemorySegment, long)}; {@code onWritten} runs on the loop when the system has taken the frame. */
+    void send(MemorySegment json, long size, Runnable onWritten) {
+        Channel at = channel;
+        at.writeAndFlush(frame(at, json, size)).addListener(done -> {
+            if (done.isSuccess()) {
+                onWritten.run();
+            }
+        });
+    }
+
+    private static TextWebSocketFrame frame(Channel at, MemorySegment json, long size) {
         if (size > MOST_SENT_BYTES) {
             throw new IllegalArgumentException("a message of " + size + " bytes; coordinators take " + MOST_SENT_BYTES);
         }
-        Channel at = channel;
         ByteBuf bytes = at.alloc().directBuffer((int) size);
         bytes.writeBytes(json.asSlice(0, size).asByteBuffer());
-        at.writeAndFlush(new TextWebSocketFrame(bytes), at.voidPromise());
+        return new TextWebSocketFrame(bytes);
     }
 
     /** Sends a ping. */

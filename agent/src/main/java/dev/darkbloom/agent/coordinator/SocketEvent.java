@@ -14,6 +14,9 @@ sealed interface SocketEvent {
     /** A ping was answered. */
     record Pong() implements SocketEvent {}
 
+    /** Somebody wants the owner to look around. */
+    record Wake() implements SocketEvent {}
+
     /** The connection is over; nothing comes after it. */
     record Ended(LinkEnd end) implements SocketEvent {}
 }

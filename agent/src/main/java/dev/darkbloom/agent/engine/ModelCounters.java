@@ -26,6 +26,10 @@ final class ModelCounters {
 
     final Counter busySlots = new Counter();
     final Counter usedTokens = new Counter();
+    /** Of the requests in slots: prompts, and what they have produced. */
+    final Counter runningTokens = new Counter();
+    /** What they may still produce. */
+    final Counter promisedTokens = new Counter();
     final Counter promptTokens = new Counter();
     final Counter cachedTokens = new Counter();
     final Counter generatedTokens = new Counter();

@@ -39,7 +39,7 @@ final class ModelEntry {
         if (loaded == null) {
             double progress = state == ModelState.LOADING ? loadProgress : 0;
             return new ModelStatus(spec.id(), state, progress, Optional.ofNullable(lastError), spec.slots(), 0, 0, queueLimit,
-                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         }
         ModelCounters counters = loaded.loop.counters;
         int busy = (int) counters.busySlots.read();
@@ -48,6 +48,12 @@ final class ModelEntry {
                 loaded.dimensions.contextTokens(), counters.usedTokens.read(), counters.promptTokens.read(), counters.cachedTokens.read(),
                 counters.generatedTokens.read(), counters.steps.read(), counters.finished.read(), counters.brief.read(), counters.failed.read(),
                 counters.cancelled.read(), counters.refused.get(), counters.prefillMilliRate.read() / 1000.0,
-                counters.decodeMilliRate.read() / 1000.0, loaded.reservation.need().totalBytes());
+                counters.decodeMilliRate.read() / 1000.0, loaded.reservation.need().totalBytes(), load(counters));
+    }
+
+    private ModelLoad load(ModelCounters counters) {
+        var need = loaded.reservation.need();
+        return new ModelLoad(Math.max(0, counters.runningTokens.read()), Math.max(0, counters.promisedTokens.read()),
+                loaded.loop.spec.kvTokens(), need.weightBytes(), need.contextBytes(), need.computeBytes());
     }
 }

@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param prefillTokensPerSecond observed lately; 0 before the first
  * @param decodeTokensPerSecond observed lately, all slots together; 0 before the first
  * @param reservedBytes what the memory ledger holds for it
+ * @param load what runs in it and what it holds
  */
 public record ModelStatus(
         String id,
@@ -49,4 +50,5 @@ public record ModelStatus(
         long refused,
         double prefillTokensPerSecond,
         double decodeTokensPerSecond,
-        long reservedBytes) {}
+        long reservedBytes,
+        ModelLoad load) {}

@@ -264,6 +264,8 @@ final class Scheduler implements Workload {
         generation.slotNanos = nowNanos;
         slot.begin(generation, generation.takeSampler(), kept, ++ticks);
         counters.busySlots.set(++busySlots);
+        counters.runningTokens.add(promptTokens);
+        counters.promisedTokens.add(generation.maxTokens);
         countCached(generation, kept);
         if (leader != null) {
             slot.follow(leader, cache.sharedWith(leader, prompt, promptTokens));
@@ -398,6 +400,8 @@ final class Scheduler implements Workload {
         request.ring().put(token);
         generation.countToken(nowNanos);
         counters.generatedTokens.add(1);
+        counters.runningTokens.add(1);
+        counters.promisedTokens.add(-1);
         if (generation.generatedTokens >= generation.maxTokens) {
             return LENGTH;
         }
@@ -426,6 +430,8 @@ final class Scheduler implements Workload {
             log.error("closing a sampler failed model={}", modelId, e);
         }
         counters.busySlots.set(--busySlots);
+        counters.runningTokens.add(-generation.request.promptTokens() - generation.generatedTokens);
+        counters.promisedTokens.add(generation.generatedTokens - generation.maxTokens);
         finisher.end(generation, outcome);
     }
 

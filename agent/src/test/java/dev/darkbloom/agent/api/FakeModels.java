@@ -2,6 +2,7 @@ package dev.darkbloom.agent.api;
 
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
+import dev.darkbloom.agent.engine.ModelLoad;
 import dev.darkbloom.agent.engine.ModelState;
 import dev.darkbloom.agent.engine.ModelStatus;
 import java.util.List;
@@ -28,6 +29,6 @@ final class FakeModels implements ModelPool {
         boolean ready = state == ModelState.READY;
         return new ModelStatus(
                 id, state, ready ? 1 : 0, Optional.empty(), ready ? 8 : 0, ready ? 2 : 0, 1, 64, ready ? 2048 : 0, 300, 120, 60,
-                generatedTokens, 50, 7, 4, 1, 2, 3, 900.5, 120.25, 1 << 20);
+                generatedTokens, 50, 7, 4, 1, 2, 3, 900.5, 120.25, 1 << 20, ModelLoad.NONE);
     }
 }

@@ -7,6 +7,7 @@ import dev.darkbloom.agent.engine.Generation;
 import dev.darkbloom.agent.engine.GenerationRequest;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
+import dev.darkbloom.agent.engine.ModelLoad;
 import dev.darkbloom.agent.engine.ModelState;
 import dev.darkbloom.agent.engine.ModelStatus;
 import dev.darkbloom.agent.llama.ChatTemplate;
@@ -105,7 +106,7 @@ public final class FakeModelPool implements ModelPool {
 
     @Override
     public List<ModelStatus> models() {
-        return ids.stream().map(id -> new ModelStatus(id, ModelState.READY, 1, Optional.empty(), 8, 0, 0, 64, CONTEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).toList();
+        return ids.stream().map(id -> new ModelStatus(id, ModelState.READY, 1, Optional.empty(), 8, 0, 0, 64, CONTEXT, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE)).toList();
     }
 
     private static String spelled(MemorySegment tokens) {

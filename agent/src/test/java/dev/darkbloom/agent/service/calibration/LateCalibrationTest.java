@@ -6,6 +6,7 @@ import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.ConfigValues;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
+import dev.darkbloom.agent.engine.ModelLoad;
 import dev.darkbloom.agent.engine.ModelState;
 import dev.darkbloom.agent.engine.ModelStatus;
 import dev.darkbloom.agent.engine.calibration.Choice;
@@ -66,7 +67,7 @@ class LateCalibrationTest {
             if (failure != null) {
                 throw failure;
             }
-            return List.of(new ModelStatus("m", state, 1, Optional.empty(), 8, busySlots, waiting, 64, 2048, 0, 0, 0, 0, steps, 0, 0, 0, 0, 0, 0, 0, 0));
+            return List.of(new ModelStatus("m", state, 1, Optional.empty(), 8, busySlots, waiting, 64, 2048, 0, 0, 0, 0, steps, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE));
         }
     }
 

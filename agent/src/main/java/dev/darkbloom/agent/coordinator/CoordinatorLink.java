@@ -1,0 +1,300 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.coordinator.CoordinatorSocket.Unopened;
+import dev.darkbloom.agent.crypto.BoxKeys;
+import dev.darkbloom.agent.crypto.DeviceSigner;
+import dev.darkbloom.agent.crypto.ReplayGuard;
+import dev.darkbloom.agent.crypto.RequestOpener;
+import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.protocol.AgentMessage;
+import dev.darkbloom.agent.protocol.MessageDecoder;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.util.concurrent.FastThreadLocalThread;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connection to a coordinator, kept up: it dials, registers, serves, and comes back from every failure by itself until it is closed.
+ *
+ * <p>Owned by {@code service}. All methods are for any thread. Retrying lives here and never inside a connection.
+ */
+public final class CoordinatorLink implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
+    private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
+    /** What a coordinator that knows drains is given to settle; one that does not never answers. */
+    private static final long DRAIN_ACK_MILLIS = 2_000;
+    /** Connections in a row that another agent of this machine may take over before this one gives way. */
+    private static final int MOST_REPLACED = 2;
+
+    private final CoordinatorAddress address;
+    private final Optional<ProxyChoice> proxy;
+    private final NodeSelf self;
+    private final LinkSettings settings;
+    private final NanoClock clock;
+    private final InstantSource wall;
+    private final RandomGenerator random;
+    private final LinkBoard board;
+    private final RequestDesk desk;
+    private final MessageDecoder decoder = new MessageDecoder();
+    private final EventLoopGroup loop;
+    private final Thread thread;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private Session session; // guarded by lock, as are the next two
+    private boolean stopping;
+    private boolean hurry;
+    private volatile Optional<ListWatch> watch = Optional.empty();
+
+    /**
+     * What a link is made of.
+     *
+     * @param keys this process's key pair; borrowed
+     * @param signer signs answers; empty to sign none
+     * @param environment names proxies
+     */
+    public record Parts(CoordinatorAddress address, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
+            Duration heartbeat, String userAgent, Map<String, String> environment) {}
+
+    private CoordinatorLink(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
+        address = parts.address();
+        proxy = ProxyChoice.of(parts.environment(), address);
+        self = parts.self();
+        this.settings = settings;
+        this.clock = clock;
+        this.wall = wall;
+        this.random = random;
+        board = new LinkBoard(wall);
+        desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
+                settings.desk(), clock);
+        loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
+        thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
+        if (settings.listPages()) {
+            watch = Optional.of(new ListWatch(new CoordinatorHttp(address, parts.environment()), self.signingKey(), board, wall, this::forgotten));
+        }
+    }
+
+    /** Starts to connect, and returns at once. */
+    public static CoordinatorLink start(Parts parts) {
+        return start(parts, LinkSettings.defaults(parts.userAgent()).withHeartbeat(parts.heartbeat()), NanoClock.SYSTEM, InstantSource.system(),
+                RandomGenerator.getDefault());
+    }
+
+    static CoordinatorLink start(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
+        var link = new CoordinatorLink(parts, settings, clock, wall, random);
+        link.thread.start();
+        link.watch.ifPresent(watching -> watching.start(settings.listing()));
+        return link;
+    }
+
+    private static Thread ioThread(Runnable task) {
+        var made = new FastThreadLocalThread(task, "coordinator-io");
+        made.setDaemon(true);
+        return made;
+    }
+
+    private void run() {
+        var backoff = Backoff.standard(random);
+        int replaced = 0;
+        try {
+            while (!isStopping()) {
+                Instant begun = null;
+                LinkEnd end;
+                try {
+                    board.connecting();
+                    AgentMessage.Register registration = self.registration();
+                    try (var socket = CoordinatorSocket.open(address, proxy, settings.socket(), loop)) {
+                        begun = wall.instant();
+                        end = serve(socket, registration);
+                    }
+                } catch (Unopened e) {
+                    end = e.end();
+                } catch (RuntimeException e) {
+                    log.error("the connection ended by a defect", e);
+                    end = new LinkEnd(LinkEnd.Kind.LOST, e.getClass().getSimpleName());
+                }
+                replaced = end.kind() == LinkEnd.Kind.REPLACED ? replaced + 1 : 0;
+                Duration lasted = begun == null ? Duration.ZERO : Duration.between(begun, wall.instant());
+                pauseAfter(end, lasted, backoff, replaced);
+            }
+        } catch (InterruptedException e) {
+            log.debug("the link's thread was interrupted");
+        } finally {
+            board.ended(new LinkEnd(LinkEnd.Kind.STOPPED, "closed"), LinkState.STOPPED, 0, null);
+        }
+    }
+
+    private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration) throws InterruptedException {
+        var serving = new Session(socket, self, desk, decoder, settings, clock, wall, board);
+        lock.lock();
+        try {
+            session = serving;
+            if (stopping) {
+                serving.ask(() -> serving.end(stopped()));
+            }
+        } finally {
+            lock.unlock();
+        }
+        try {
+            return serving.run(registration);
+        } finally {
+            lock.lock();
+            try {
+                session = null;
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private static LinkEnd stopped() {
+        return new LinkEnd(LinkEnd.Kind.STOPPED, "closed");
+    }
+
+    private void pauseAfter(LinkEnd end, Duration lasted, Backoff backoff, int replaced) throws InterruptedException {
+        if (isStopping()) {
+            return;
+        }
+        if (replaced >= MOST_REPLACED) {
+            board.ended(end, LinkState.REPLACED, backoff.failures(), null);
+            await(Long.MAX_VALUE);
+            return;
+        }
+        Duration wait = backoff.afterConnectionOf(lasted);
+        if (end.kind().needsPerson()) {
+            long nanos = settings.forPerson().toNanos();
+            wait = Duration.ofNanos(nanos / 2 + random.nextLong(nanos / 2 + 1));
+        }
+        board.ended(end, end.kind().state(), backoff.failures(), wall.instant().plus(wait));
+        await(wait.toNanos());
+    }
+
+    /** Waits, but not for somebody who wants to stop or to connect at once. */
+    private void await(long nanos) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            long left = nanos;
+            while (!stopping && !hurry && left > 0) {
+                left = left == Long.MAX_VALUE ? awaitForever() : changed.awaitNanos(left);
+            }
+            hurry = false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long awaitForever() throws InterruptedException {
+        changed.await();
+        return Long.MAX_VALUE;
+    }
+
+    private boolean isStopping() {
+        lock.lock();
+        try {
+            return stopping;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void forgotten() {
+        ask(at -> at.end(new LinkEnd(LinkEnd.Kind.FORGOTTEN, "the coordinator's list does not show this node any more")));
+    }
+
+    /** Connects anew, at once: what is to be told has changed, for instance the account. */
+    public void renew() {
+        lock.lock();
+        try {
+            hurry = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        ask(at -> at.end(new LinkEnd(LinkEnd.Kind.RENEWED, "what is offered has changed")));
+    }
+
+    private void ask(java.util.function.Consumer<Session> action) {
+        lock.lock();
+        try {
+            if (session != null) {
+                Session at = session;
+                at.ask(() -> action.accept(at));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns how things stand. */
+    public LinkStatus status() {
+        var stats = desk.stats();
+        return board.status(address, proxy.map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
+                desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
+                decoder.malformed()));
+    }
+
+    /** Returns how many requests have not ended. */
+    public int inFlight() {
+        return desk.inFlight();
+    }
+
+    /**
+     * Takes nothing new, and waits until what runs has ended; the connection stays. Calling it again goes on waiting.
+     *
+     * @return whether all has ended in time
+     */
+    public boolean drain(Duration patience) throws InterruptedException {
+        if (!desk.isDraining()) {
+            desk.drain();
+            board.draining();
+            ask(Session::heartbeat);
+            if (board.isLater()) {
+                String id = UUID.randomUUID().toString();
+                ask(at -> at.send(new AgentMessage.ProviderDrain(id)));
+                board.awaitDrained(id, Math.min(DRAIN_ACK_MILLIS, patience.toMillis()));
+            }
+        }
+        return desk.awaitNone(patience);
+    }
+
+    /** Closes the connection and ends what still runs. A second call does nothing. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            stopping = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        watch.ifPresent(ListWatch::close);
+        ask(at -> at.end(stopped()));
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                if (!thread.join(Duration.ofSeconds(5))) {
+                    thread.interrupt(); // it dials, or measures
+                }
+            } catch (InterruptedException e) {
+                interrupted = true;
+                thread.interrupt();
+            }
+        }
+        desk.close();
+        loop.shutdownGracefully(0, LOOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS).awaitUninterruptibly();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What is known of the connection, written by the link's threads and read by {@code status}. Any thread. */
+final class LinkBoard {
+    private static final Logger log = LoggerFactory.getLogger(LinkBoard.class);
+
+    private final InstantSource wall;
+    private LinkState state = LinkState.IDLE; // guarded by this, as is everything below
+    private Instant since;
+    private int attempts;
+    private Instant nextAttempt;
+    private LinkEnd lastEnd;
+    private Instant connectedAt;
+    private Instant lastHeartbeat;
+    private Instant lastChallenge;
+    private boolean later;
+    private LinkStatus.Trust trust;
+    private List<Mismatch> mismatches = List.of();
+    private LinkStatus.Listing listed;
+    private boolean draining;
+    private String drainedId = "";
+    private final Set<String> desired = new HashSet<>();
+
+    LinkBoard(InstantSource wall) {
+        this.wall = wall;
+        since = wall.instant();
+    }
+
+    private void enter(LinkState next) {
+        if (state != next) {
+            log.info("coordinator {} -> {}", state.word(), next.word());
+            state = next;
+            since = wall.instant();
+        }
+    }
+
+    synchronized void connecting() {
+        nextAttempt = null;
+        enter(LinkState.CONNECTING);
+    }
+
+    synchronized void registered(Instant at) {
+        connectedAt = at;
+        lastChallenge = null;
+        lastHeartbeat = null;
+        later = false;
+        trust = null;
+        mismatches = List.of();
+        listed = null;
+        enter(draining ? LinkState.DRAINING : LinkState.REGISTERED);
+    }
+
+    /** Returns when the present connection registered; empty when there is none. */
+    synchronized Optional<Instant> connectedAt() {
+        return Optional.ofNullable(connectedAt);
+    }
+
+    synchronized void reported(Instant at) {
+        lastHeartbeat = at;
+    }
+
+    synchronized void challenged(Instant at) {
+        lastChallenge = at;
+        attempts = 0;
+        if (!draining) {
+            enter(LinkState.CONNECTED);
+        }
+    }
+
+    synchronized void later() {
+        later = true;
+    }
+
+    synchronized boolean isLater() {
+        return later;
+    }
+
+    synchronized void trust(LinkStatus.Trust told) {
+        if (trust == null || !trust.level().equals(told.level()) || !trust.status().equals(told.status())) {
+            log.info("coordinator's trust level={} status={}", told.level(), told.status());
+        }
+        trust = told;
+    }
+
+    synchronized void mismatches(List<Mismatch> found) {
+        if (!found.isEmpty() && !found.equals(mismatches)) {
+            log.warn("the coordinator does not accept hashes of this agent; it routes nothing here components={}",
+                    found.stream().map(Mismatch::component).toList());
+        }
+        mismatches = List.copyOf(found);
+    }
+
+    synchronized void listed(LinkStatus.Listing found) {
+        listed = found;
+    }
+
+    synchronized void desired(DesiredModel model) {
+        if (desired.size() < 256 && desired.add(model.modelName() + " " + model.desiredBuild())) {
+            log.info("the coordinator would like another build model={} build={}", model.modelName(), model.desiredBuild());
+        }
+    }
+
+    synchronized void drained(String id) {
+        drainedId = id;
+        notifyAll();
+    }
+
+    /** Waits for the acknowledgement of a drain; returns whether it came in time. */
+    synchronized boolean awaitDrained(String id, long millis) throws InterruptedException {
+        long deadline = System.nanoTime() + millis * 1_000_000;
+        while (!drainedId.equals(id)) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0) {
+                return false;
+            }
+            wait(left);
+        }
+        return true;
+    }
+
+    synchronized void draining() {
+        draining = true;
+        if (state.isOpen()) {
+            enter(LinkState.DRAINING);
+        }
+    }
+
+    synchronized void ended(LinkEnd end, LinkState next, int attemptsInARow, Instant retryAt) {
+        if (lastEnd == null || lastEnd.kind() != end.kind() || attemptsInARow <= 1) {
+            log.info("coordinator connection ended why={} next={}", end, next.word());
+        } else {
+            log.debug("coordinator connection ended why={} attempts={}", end, attemptsInARow);
+        }
+        lastEnd = end;
+        attempts = attemptsInARow;
+        nextAttempt = retryAt;
+        connectedAt = null;
+        enter(next);
+    }
+
+    synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
+        return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
+                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
+                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), traffic);
+    }
+}

@@ -1,0 +1,70 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The connection at one moment.
+ *
+ * @param address the coordinator's
+ * @param proxy what leads to it, if anything
+ * @param since when {@code state} was entered
+ * @param attempts failed attempts in a row
+ * @param nextAttempt when the next one is made
+ * @param lastEnd how the last connection ended, or why there was none
+ * @param connectedAt when the present connection registered
+ * @param lastHeartbeat when a report was last written to it
+ * @param lastChallenge when a challenge was last answered
+ * @param isLater whether it has sent a message that only newer coordinators send
+ * @param trust what the coordinator says it thinks of this node
+ * @param mismatches hashes that it does not accept; routed nothing while there are any
+ * @param listed what its public list said last
+ */
+public record LinkStatus(
+        CoordinatorAddress address,
+        Optional<String> proxy,
+        LinkState state,
+        Instant since,
+        int attempts,
+        Optional<Instant> nextAttempt,
+        Optional<LinkEnd> lastEnd,
+        Optional<Instant> connectedAt,
+        Optional<Instant> lastHeartbeat,
+        Optional<Instant> lastChallenge,
+        boolean isLater,
+        Optional<Trust> trust,
+        List<Mismatch> mismatches,
+        Optional<Listing> listed,
+        Traffic traffic) {
+    public LinkStatus {
+        mismatches = List.copyOf(mismatches);
+    }
+
+    /** What a coordinator told. */
+    public record Trust(String level, String status, Optional<String> reason, Instant at) {}
+
+    /**
+     * What a public list showed.
+     *
+     * @param isThere whether this node was in it
+     * @param trustLevel as listed; empty where it was not
+     * @param status as listed, for example {@code online}
+     */
+    public record Listing(boolean isThere, String trustLevel, String status, List<String> models, Instant at) {
+        public Listing {
+            models = List.copyOf(models);
+        }
+    }
+
+    /**
+     * Requests through this coordinator, since the process began.
+     *
+     * @param notOpened requests whose payload was changed, cut, repeated or sealed for another key
+     * @param unknownTypes messages of types that this agent does not know
+     * @param malformed messages that are none
+     */
+    public record Traffic(int inFlight, long served, long failed, long cancelled, long tokens, long notOpened, long unknownTypes,
+            long malformed) {}
+}

@@ -1,0 +1,108 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.protocol.ProviderList;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks into the coordinator's public list of nodes, where there is one: a node that was in it and is not any more was forgotten while its
+ * socket is still open, and only a new connection mends that (provider protocol, 0.1, fact 9).
+ *
+ * <p>Runs on a virtual thread of its own.
+ */
+final class ListWatch implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ListWatch.class);
+    private static final String PAGE = "/v1/providers/attestation";
+    /** Above this the list is looked at less often. */
+    private static final int LARGE_BYTES = 1 << 20;
+    private static final int LESS_OFTEN = 5;
+    /** Looks in a row that must miss the node: the list and the socket are not of one moment. */
+    private static final int MISSES = 2;
+
+    private final CoordinatorHttp http;
+    private final String signingKey;
+    private final LinkBoard board;
+    private final InstantSource wall;
+    private final Runnable forgotten;
+    private final CountDownLatch closed = new CountDownLatch(1);
+    private Thread thread;
+
+    /** Takes {@code http}; borrows the rest. */
+    ListWatch(CoordinatorHttp http, String signingKey, LinkBoard board, InstantSource wall, Runnable forgotten) {
+        this.http = http;
+        this.signingKey = signingKey;
+        this.board = board;
+        this.wall = wall;
+        this.forgotten = forgotten;
+    }
+
+    void start(Duration interval) {
+        thread = Thread.ofVirtual().name("task-list-watch").start(() -> run(interval));
+    }
+
+    private void run(Duration interval) {
+        boolean seen = false;
+        int misses = 0;
+        java.time.Instant connection = null;
+        long wait = interval.toMillis();
+        try {
+            while (!closed.await(wait, TimeUnit.MILLISECONDS)) {
+                wait = interval.toMillis();
+                Optional<java.time.Instant> connected = board.connectedAt();
+                if (connected.isEmpty()) {
+                    continue;
+                }
+                if (!connected.get().equals(connection)) {
+                    connection = connected.get();
+                    seen = false;
+                    misses = 0;
+                }
+                Optional<LinkStatus.Listing> found;
+                try {
+                    CoordinatorHttp.Answer answer = http.get(PAGE);
+                    if (answer.body().length() > LARGE_BYTES) {
+                        wait *= LESS_OFTEN;
+                    }
+                    found = answer.isOk() ? ProviderList.parse(answer.body()).map(this::listing) : Optional.empty();
+                } catch (AgentException e) {
+                    log.debug("the coordinator's list was not read code={}", e.code());
+                    continue; // says nothing about the socket
+                }
+                if (found.isEmpty() || !board.connectedAt().equals(connected)) {
+                    continue;
+                }
+                board.listed(found.get());
+                if (found.get().isThere()) {
+                    seen = true;
+                    misses = 0;
+                } else if (seen && ++misses >= MISSES) {
+                    seen = false;
+                    forgotten.run();
+                }
+            }
+        } catch (InterruptedException e) {
+            log.debug("list watch interrupted");
+        }
+    }
+
+    private LinkStatus.Listing listing(ProviderList list) {
+        return list.bySigningKey(signingKey)
+                .map(entry -> new LinkStatus.Listing(true, entry.trustLevel(), entry.status(), entry.models(), wall.instant()))
+                .orElseGet(() -> new LinkStatus.Listing(false, "", "", java.util.List.of(), wall.instant()));
+    }
+
+    @Override
+    public void close() {
+        closed.countDown();
+        if (thread != null) {
+            thread.interrupt();
+        }
+        http.close();
+    }
+}

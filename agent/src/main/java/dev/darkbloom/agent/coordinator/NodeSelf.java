@@ -1,0 +1,40 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.protocol.AgentMessage;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.ServiceStats;
+import java.util.Optional;
+
+/** What this node says of itself. {@link NodeReport} is the real one. */
+public interface NodeSelf {
+    /** Returns the registration, made of what is measured now. May start tools of the system and block for seconds. */
+    AgentMessage.Register registration();
+
+    /** Returns the signed answer to a challenge, made of what is measured now. May block like {@link #registration}. */
+    AgentMessage.AttestationResponse answer(AttestationChallenge challenge);
+
+    /**
+     * Returns how things stand. Never blocks.
+     *
+     * @param inFlight requests of the coordinator that have not ended
+     * @param capacitySeq number of this report, from 1; 0 towards coordinators that do not know such numbers
+     */
+    AgentMessage.Heartbeat heartbeat(boolean draining, int inFlight, ServiceStats stats, long capacitySeq);
+
+    /** Returns whether such a request would be taken now, by the rules that will judge it. Never blocks. */
+    AgentMessage.CapacityQuote quote(CapacityProbe probe, boolean draining, long capacitySeq);
+
+    /**
+     * Loads a model; blocks until it serves.
+     *
+     * @return why it does not, in words for the coordinator; empty when it does
+     */
+    Optional<String> load(String modelId) throws InterruptedException;
+
+    /** Returns whether the model's file is on this machine and fit to be loaded. Reads files. */
+    boolean has(String modelId);
+
+    /** Returns the key by which the coordinator's public list shows this node: base64 of a P-256 point. */
+    String signingKey();
+}

@@ -1,0 +1,437 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.Presence;
+import dev.darkbloom.agent.base.RequestId;
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.crypto.DeviceSigner;
+import dev.darkbloom.agent.crypto.PayloadFailure;
+import dev.darkbloom.agent.crypto.RequestBox;
+import dev.darkbloom.agent.crypto.RequestOpener;
+import dev.darkbloom.agent.crypto.ResponseHash;
+import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.protocol.AgentMessage;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.InferenceRequest;
+import dev.darkbloom.agent.protocol.EncryptedPayload;
+import dev.darkbloom.agent.protocol.ErrorReason;
+import dev.darkbloom.agent.protocol.Failure;
+import dev.darkbloom.agent.protocol.FailureCode;
+import dev.darkbloom.agent.protocol.MessageEncoder;
+import dev.darkbloom.agent.protocol.ServiceStats;
+import dev.darkbloom.agent.protocol.TerminalCause;
+import dev.darkbloom.agent.protocol.Usage;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The requests that came through a coordinator and have not ended: each is opened, answered, sealed and closed on a virtual thread of its own.
+ *
+ * <p>{@link #accept}, {@link #cancel}, {@link #abandon} and {@link #check} are called by the link's thread and do not block; the rest by any. It
+ * outlives connections: the counters go on, and what ran when one broke is cancelled.
+ */
+final class RequestDesk implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(RequestDesk.class);
+    /** Finished ids that are remembered, so that one that comes again is refused. */
+    private static final int REMEMBERED_IDS = 4096;
+
+    private final Answerer answerer;
+    private final RequestOpener opener;
+    private final String publicKey;
+    private final Optional<DeviceSigner> signer;
+    private final Limits limits;
+    private final NanoClock clock;
+    private final MessageEncoder encoder = new MessageEncoder();
+    private final DeskCounters counters = new DeskCounters();
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition ended = lock.newCondition();
+    private final Map<RequestId, Work> running = new LinkedHashMap<>(); // guarded by lock
+    private final Map<RequestId, Boolean> finished = new LinkedHashMap<>() { // guarded by lock
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<RequestId, Boolean> eldest) {
+            return size() > REMEMBERED_IDS;
+        }
+    };
+    private volatile boolean draining;
+
+    /**
+     * Bounds.
+     *
+     * @param mostInFlight requests that run or wait at a time
+     * @param firstChunk longest time to the first chunk; coordinators give up after 600 s
+     * @param nextChunk longest time between two chunks, or to a whole answer
+     */
+    record Limits(int mostInFlight, Duration firstChunk, Duration nextChunk) {
+        static final Limits DEFAULT = new Limits(1024, Duration.ofSeconds(570), Duration.ofSeconds(570));
+    }
+
+    /** Where a request stands, for counters and deadlines. */
+    private enum Phase { OPENING, WORKING, ANSWERING, ENDED }
+
+    /**
+     * Borrows its parts.
+     *
+     * @param publicKey as registered
+     * @param signer signs answers; empty to sign none
+     */
+    RequestDesk(Answerer answerer, RequestOpener opener, String publicKey, Optional<DeviceSigner> signer, Limits limits, NanoClock clock) {
+        this.answerer = answerer;
+        this.opener = opener;
+        this.publicKey = publicKey;
+        this.signer = signer;
+        this.limits = limits;
+        this.clock = clock;
+    }
+
+    /** One request. */
+    private final class Work implements Runnable {
+        private final RequestId id;
+        private final InferenceRequest request;
+        private final Content frame;
+        private final Outlet outlet;
+        private final Presence presence = new Presence();
+        private final long beganNanos = clock.nanoTime();
+        private final long contentDueNanos;
+        private volatile Thread thread;
+        private volatile Phase phase = Phase.OPENING;
+        private volatile long progressNanos = beganNanos;
+        private volatile boolean cancelled;
+        private volatile Failure verdict;
+        private volatile long cancelNanos;
+
+        Work(InferenceRequest request, Content frame, Outlet outlet) {
+            this.id = request.requestId();
+            this.request = request;
+            this.frame = frame;
+            this.outlet = outlet;
+            OptionalLong budget = request.firstContentBudgetMs();
+            contentDueNanos = budget.isPresent() ? beganNanos + Math.max(0, budget.getAsLong()) * 1_000_000 : Long.MAX_VALUE;
+        }
+
+        @Override
+        public void run() {
+            try {
+                answer();
+            } catch (Throwable t) {
+                // A request must not take the agent with it; the class says enough, a message might quote.
+                log.error("request ended by a defect id={} cause={}", id, t.getClass().getName());
+                tell(new AgentMessage.InferenceError(id, Failure.of(new AgentException(ErrorCode.INTERNAL, "internal failure"))));
+            } finally {
+                phase = Phase.ENDED;
+                if (cancelNanos != 0) {
+                    counters.cancelEnded(clock.nanoTime() - cancelNanos);
+                }
+                leave(this);
+            }
+        }
+
+        private void answer() {
+            EncryptedPayload payload = request.encryptedBody().orElseThrow();
+            try (Content body = Content.allocate(payload.ciphertext().byteSize())) {
+                RequestBox box;
+                try (frame) { // the sealed copy goes as soon as the plain one is there
+                    box = opener.open(payload.ephemeralPublicKey(), payload.ciphertext(), body);
+                } catch (PayloadFailure e) {
+                    log.warn("request not opened id={} reason={}", id, e.reason());
+                    counters.failed(false);
+                    tell(new AgentMessage.InferenceError(id, Failure.of(e.toAgentException())));
+                    return;
+                }
+                try (box; SealedSink sink = new SealedSink(id, outlet, box, publicKey, presence, this::firstChunk,
+                        signer.map(_ -> new ResponseHash()))) {
+                    answer(body, sink);
+                }
+            }
+        }
+
+        private void answer(Content body, SealedSink sink) {
+            try {
+                if (presence.isGone()) {
+                    throw new AgentException(ErrorCode.CANCELLED, "the request was cancelled");
+                }
+                tell(new AgentMessage.InferenceAccepted(id));
+                phase = Phase.WORKING;
+                answerer.answer(id, body, sink);
+                Thread.interrupted(); // a cancel that came when everything was sent
+                complete(sink);
+            } catch (AgentException e) {
+                Thread.interrupted();
+                failed(e, sink);
+            }
+        }
+
+        private void firstChunk() {
+            phase = Phase.ANSWERING;
+            progressNanos = clock.nanoTime();
+        }
+
+        private void complete(SealedSink sink) {
+            var usage = sink.usage();
+            Optional<String> hash = sink.hash(id);
+            Optional<String> signature = hash.map(text -> signer.orElseThrow().sign(text.getBytes(StandardCharsets.US_ASCII)));
+            tell(new AgentMessage.InferenceComplete(id, wire(usage), hash, signature));
+            if (!cancelled) {
+                counters.served(usage.completionTokens());
+            }
+        }
+
+        private void failed(AgentException e, SealedSink sink) {
+            Failure told = verdict;
+            if (told == null && (cancelled || e.code() == ErrorCode.CANCELLED)) {
+                return; // whoever cancelled has forgotten the request already (provider protocol, 10)
+            }
+            counters.failed(sink.hasBegun());
+            if (told == null) {
+                log.debug("request failed id={} code={}", id, e.code());
+                told = Failure.of(e);
+            }
+            tell(new AgentMessage.InferenceError(id, told));
+        }
+
+        private void tell(AgentMessage message) {
+            RequestDesk.this.tell(message, outlet);
+        }
+
+        /** Ends the work soon, whatever it is at. */
+        void stop(boolean byCoordinator) {
+            if (byCoordinator && !cancelled) {
+                cancelled = true;
+                cancelNanos = clock.nanoTime();
+                counters.cancelled(phase == Phase.OPENING, phase == Phase.WORKING, phase == Phase.ANSWERING);
+            }
+            presence.leave();
+            Thread at = thread;
+            if (at != null && phase != Phase.ENDED) {
+                at.interrupt(); // a load that is waited for, a pause between chunks
+            }
+        }
+    }
+
+    private static Usage wire(dev.darkbloom.agent.chat.Usage usage) {
+        return new Usage(usage.promptTokens(), usage.completionTokens(), usage.reasoningTokens(), usage.cachedTokens(), usage.cachedTokens(),
+                usage.cachedTokens() > 0 ? Optional.of("hit") : Optional.empty(),
+                usage.cachedTokens() > 0 ? Optional.of("memory") : Optional.empty(), OptionalDouble.empty());
+    }
+
+    /**
+     * Takes a request and the frame that it lies in; answers it or says why not.
+     *
+     * @param outlet where the answer goes
+     */
+    void accept(InferenceRequest request, Content frame, Outlet outlet) {
+        RequestId id = request.requestId();
+        Optional<Failure> refusal = Optional.empty();
+        Work work = null;
+        lock.lock();
+        try {
+            if (running.containsKey(id)) {
+                // An error under this id would end the request that runs.
+                counters.duplicate();
+                frame.close();
+                return;
+            }
+            refusal = refusal(request);
+            if (refusal.isEmpty()) {
+                work = new Work(request, frame, outlet);
+                running.put(id, work);
+            } else {
+                finished.put(id, true);
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (refusal.isPresent()) {
+            frame.close();
+            counters.failed(false);
+            tell(new AgentMessage.InferenceError(id, refusal.get()), outlet);
+            return;
+        }
+        Thread thread = Thread.ofVirtual().name("request-" + id.value()).unstarted(work);
+        work.thread = thread;
+        thread.start();
+    }
+
+    private Optional<Failure> refusal(InferenceRequest request) {
+        if (request.encryptedBody().isEmpty()) {
+            return Optional.of(Failure.of("a request has to be encrypted", 400, FailureCode.ENCRYPTION_FAILURE, ErrorReason.CLIENT_ERROR, null));
+        }
+        if (draining) {
+            return Optional.of(Failure.of(new AgentException(ErrorCode.DRAINING, "the agent is stopping")));
+        }
+        if (finished.containsKey(request.requestId())) {
+            counters.duplicate();
+            return Optional.of(Failure.of("this request id was used before", 400, FailureCode.INVALID_REQUEST, ErrorReason.CLIENT_ERROR, null));
+        }
+        if (running.size() >= limits.mostInFlight()) {
+            return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, running.size() + " requests are in flight")));
+        }
+        return Optional.empty();
+    }
+
+    private void leave(Work work) {
+        lock.lock();
+        try {
+            running.remove(work.id);
+            finished.put(work.id, true);
+            ended.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends a request, within a step of the engine; does nothing for one that is unknown or has ended. */
+    void cancel(RequestId id) {
+        Work work;
+        lock.lock();
+        try {
+            work = running.get(id);
+        } finally {
+            lock.unlock();
+        }
+        if (work == null) {
+            counters.lateCancel();
+        } else {
+            work.stop(true);
+        }
+    }
+
+    /** Ends every request of a connection that is over. */
+    void abandon(Outlet outlet) {
+        for (Work work : works()) {
+            if (work.outlet == outlet) {
+                work.stop(false);
+            }
+        }
+    }
+
+    private List<Work> works() {
+        lock.lock();
+        try {
+            return List.copyOf(running.values());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Ends what has made no progress for too long, or has missed the time for its first content.
+     *
+     * @return when to look again, by the clock; {@link Long#MAX_VALUE} when nothing runs
+     */
+    long check() {
+        long next = Long.MAX_VALUE;
+        for (Work work : works()) {
+            Phase phase = work.phase;
+            if (phase == Phase.ENDED || work.verdict != null) {
+                continue;
+            }
+            boolean answering = phase == Phase.ANSWERING;
+            long stallsAt = work.progressNanos + (answering ? limits.nextChunk() : limits.firstChunk()).toNanos();
+            long due = answering ? stallsAt : Math.min(stallsAt, work.contentDueNanos);
+            if (due - clock.nanoTime() > 0) {
+                next = Math.min(next, due);
+                continue;
+            }
+            boolean budget = !answering && work.contentDueNanos <= stallsAt;
+            work.verdict = budget
+                    ? Failure.of("the first content is not possible in time", 503, FailureCode.CAPACITY, ErrorReason.DEADLINE_UNREACHABLE,
+                            TerminalCause.ADMISSION_TIMEOUT)
+                    : Failure.of("no progress", 504, FailureCode.GENERATION_FAILURE, null,
+                            answering ? TerminalCause.DECODE_STALL : TerminalCause.PREFILL_STALL);
+            work.stop(false);
+        }
+        return next;
+    }
+
+    private void tell(AgentMessage message, Outlet outlet) {
+        try (Content frame = Content.confined(512)) {
+            encoder.encode(message, frame);
+            outlet.send(frame.buffer(), frame.length());
+        }
+    }
+
+    /** Takes nothing new from now on. */
+    void drain() {
+        draining = true;
+    }
+
+    boolean isDraining() {
+        return draining;
+    }
+
+    /** Returns how many requests have not ended. */
+    int inFlight() {
+        lock.lock();
+        try {
+            return running.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits until no request is left; returns whether that came true in time. */
+    boolean awaitNone(Duration patience) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            long left = patience.toNanos();
+            while (!running.isEmpty()) {
+                if (left <= 0) {
+                    return false;
+                }
+                left = ended.awaitNanos(left);
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns what has been done since the process began. */
+    ServiceStats stats() {
+        return counters.stats();
+    }
+
+    /** Returns how many requests were answered by an error. */
+    long failed() {
+        return counters.requestsFailed();
+    }
+
+    /** Returns how many requests could not be opened. */
+    long notOpened() {
+        return opener.failures();
+    }
+
+    /** Ends everything and waits for it. */
+    @Override
+    public void close() {
+        draining = true;
+        works().forEach(work -> work.stop(false));
+        boolean interrupted = false;
+        while (true) {
+            try {
+                if (awaitNone(Duration.ofSeconds(10))) {
+                    break;
+                }
+                log.warn("requests still run after their connection has ended requests={}", inFlight());
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

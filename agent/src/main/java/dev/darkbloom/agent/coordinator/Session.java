@@ -1,0 +1,284 @@
+package dev.darkbloom.agent.coordinator;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.protocol.AgentMessage;
+import dev.darkbloom.agent.protocol.CoordinatorMessage;
+import dev.darkbloom.agent.protocol.LoadStatus;
+import dev.darkbloom.agent.protocol.MalformedMessageException;
+import dev.darkbloom.agent.protocol.MessageDecoder;
+import dev.darkbloom.agent.protocol.MessageEncoder;
+import dev.darkbloom.agent.protocol.PrefetchStatus;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection, from {@code register} to its end.
+ *
+ * <p>Belongs to the thread {@code coordinator}, which {@link #run} keeps until the connection is over; {@link #ask} is for any thread. What may
+ * block (measuring, signing, loading) is done on virtual threads whose results come back as messages.
+ */
+final class Session {
+    private static final Logger log = LoggerFactory.getLogger(Session.class);
+    /** Challenges and loads that are worked on at a time; a coordinator that sends more than that is not answered. */
+    private static final int MOST_TASKS = 8;
+
+    private final CoordinatorSocket socket;
+    private final NodeSelf self;
+    private final RequestDesk desk;
+    private final MessageDecoder decoder;
+    private final LinkSettings settings;
+    private final NanoClock clock;
+    private final InstantSource wall;
+    private final LinkBoard board;
+    private final MessageEncoder encoder = new MessageEncoder();
+    private final Queue<Runnable> asked = new ConcurrentLinkedQueue<>();
+    private final Semaphore tasks = new Semaphore(MOST_TASKS);
+    private long nextHeartbeat;
+    private long nextPing;
+    private long pongDue = Long.MAX_VALUE;
+    private long capacitySeq;
+    private Instant silentSince;
+    private volatile Instant written;
+    private LinkEnd end;
+
+    /** Borrows everything; {@code socket} is open and nothing was sent. */
+    Session(CoordinatorSocket socket, NodeSelf self, RequestDesk desk, MessageDecoder decoder, LinkSettings settings, NanoClock clock,
+            InstantSource wall, LinkBoard board) {
+        this.socket = socket;
+        this.self = self;
+        this.desk = desk;
+        this.decoder = decoder;
+        this.settings = settings;
+        this.clock = clock;
+        this.wall = wall;
+        this.board = board;
+    }
+
+    /**
+     * Registers, reports and takes messages until the connection is over.
+     *
+     * @return why it is
+     */
+    LinkEnd run(AgentMessage.Register registration) throws InterruptedException {
+        send(registration);
+        board.registered(wall.instant());
+        silentSince = wall.instant();
+        nextHeartbeat = clock.nanoTime();
+        nextPing = clock.nanoTime() + settings.ping().toNanos();
+        try {
+            while (end == null) {
+                for (Runnable next = asked.poll(); next != null; next = asked.poll()) {
+                    next.run();
+                }
+                Optional<SocketEvent> event = socket.next(untilDue());
+                event.ifPresent(this::take);
+                lookAtClocks();
+            }
+        } finally {
+            desk.abandon(socket);
+        }
+        return end;
+    }
+
+    /** Has {@code action} run by the session's thread, soon. */
+    void ask(Runnable action) {
+        asked.add(action);
+        socket.wake();
+    }
+
+    /** Ends the connection by a close frame. By the session's thread. */
+    void end(LinkEnd why) {
+        if (end == null) {
+            end = why;
+            socket.close(1000, why);
+        }
+    }
+
+    private long untilDue() {
+        if (end != null) {
+            return 0;
+        }
+        long due = Math.min(Math.min(nextHeartbeat, nextPing), Math.min(pongDue, desk.check()));
+        return due == Long.MAX_VALUE ? settings.heartbeat().toNanos() : Math.max(0, due - clock.nanoTime());
+    }
+
+    private void lookAtClocks() {
+        if (end != null) {
+            return;
+        }
+        // The machine's own clock stands still while it sleeps; the coordinator's does not.
+        Instant last = written;
+        if (last != null && last.isAfter(silentSince)) {
+            silentSince = last;
+        }
+        Instant now = wall.instant();
+        if (now.isBefore(silentSince)) {
+            silentSince = now; // set back
+        }
+        Duration silence = Duration.between(silentSince, now);
+        if (silence.compareTo(settings.silence()) > 0) {
+            end(new LinkEnd(LinkEnd.Kind.SLEPT, "no report for " + silence.toSeconds() + " s"));
+            return;
+        }
+        long nanos = clock.nanoTime();
+        if (nanos - pongDue >= 0 && pongDue != Long.MAX_VALUE) {
+            end(new LinkEnd(LinkEnd.Kind.LOST, "no pong within " + settings.pong().toSeconds() + " s"));
+            return;
+        }
+        if (nanos - nextPing >= 0) {
+            socket.ping();
+            nextPing = nanos + settings.ping().toNanos();
+            if (pongDue == Long.MAX_VALUE) {
+                pongDue = nanos + settings.pong().toNanos();
+            }
+        }
+        if (nanos - nextHeartbeat >= 0) {
+            nextHeartbeat = nanos + settings.heartbeat().toNanos();
+            heartbeat();
+        }
+    }
+
+    /** Reports now; the next report comes when it was due anyhow. */
+    void heartbeat() {
+        if (board.isLater()) {
+            capacitySeq++;
+        }
+        AgentMessage.Heartbeat report = self.heartbeat(desk.isDraining(), desk.inFlight(), desk.stats(), capacitySeq);
+        try (Content frame = Content.confined(2048)) {
+            encoder.encode(report, frame);
+            socket.send(frame.buffer(), frame.length(), () -> {
+                Instant now = wall.instant();
+                written = now;
+                board.reported(now);
+            });
+        }
+    }
+
+    private void take(SocketEvent event) {
+        switch (event) {
+            case SocketEvent.Frame(Content message) -> takeFrame(message);
+            case SocketEvent.Pong() -> pongDue = Long.MAX_VALUE;
+            case SocketEvent.Wake() -> { }
+            case SocketEvent.Ended(LinkEnd why) -> end = end == null ? why : end;
+        }
+    }
+
+    private void takeFrame(Content frame) {
+        boolean handedOn = false;
+        try {
+            CoordinatorMessage message = decoder.coordinatorMessage(frame.segment());
+            handedOn = take(message, frame);
+        } catch (MalformedMessageException e) {
+            log.debug("message not read bytes={}", frame.length());
+        } finally {
+            if (!handedOn) {
+                frame.close();
+            }
+        }
+    }
+
+    /** Returns whether somebody else closes {@code frame}. */
+    private boolean take(CoordinatorMessage message, Content frame) {
+        switch (message) {
+            case CoordinatorMessage.InferenceRequest request -> {
+                desk.accept(request, frame, socket);
+                return true;
+            }
+            case CoordinatorMessage.Cancel(var id) -> desk.cancel(id);
+            case CoordinatorMessage.AttestationChallenge challenge -> task("challenge", () -> {
+                AgentMessage.AttestationResponse answer = self.answer(challenge);
+                ask(() -> {
+                    send(answer);
+                    board.challenged(wall.instant());
+                });
+            });
+            case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? java.util.List.of() : status.mismatches());
+            case CoordinatorMessage.TrustStatus trust -> {
+                board.later();
+                board.trust(new LinkStatus.Trust(trust.trustLevel().word(), trust.status(), trust.reason(), wall.instant()));
+            }
+            case CoordinatorMessage.LoadModel(String id) -> {
+                board.later();
+                task("load-model", () -> load(id));
+            }
+            case CoordinatorMessage.PrefetchModel prefetch -> {
+                board.later();
+                task("prefetch-model", () -> prefetch(prefetch.modelId()));
+            }
+            case CoordinatorMessage.DesiredModels desired -> {
+                board.later();
+                desired.models().forEach(board::desired);
+            }
+            case CoordinatorMessage.CapacityProbe probe -> {
+                board.later();
+                send(self.quote(probe, desk.isDraining(), capacitySeq));
+            }
+            case CoordinatorMessage.ProviderDrainAck(String id) -> board.drained(id);
+            case CoordinatorMessage.ModelsReplaceAck _, CoordinatorMessage.ModelsReplaceResumed _ -> board.later();
+            case CoordinatorMessage.CodeAttestationResumeChallenge _, CoordinatorMessage.AppAttestShadow _ -> board.later();
+            case CoordinatorMessage.Unknown(String type) -> log.debug("message of a type that is not known type={}", type);
+        }
+        return false;
+    }
+
+    private void load(String modelId) throws InterruptedException {
+        answer(new AgentMessage.LoadModelStatus(modelId, LoadStatus.STARTED, Optional.empty()));
+        Optional<String> problem = desk.isDraining() ? Optional.of("provider draining for update") : self.load(modelId);
+        answer(new AgentMessage.LoadModelStatus(modelId, problem.isEmpty() ? LoadStatus.SUCCEEDED : LoadStatus.FAILED, problem));
+        ask(this::heartbeat);
+    }
+
+    private void prefetch(String modelId) {
+        answer(new AgentMessage.PrefetchModelStatus(modelId, PrefetchStatus.STARTED, OptionalLong.empty(), OptionalLong.empty(), Optional.empty()));
+        boolean there = self.has(modelId);
+        answer(new AgentMessage.PrefetchModelStatus(modelId, there ? PrefetchStatus.VERIFIED : PrefetchStatus.FAILED, OptionalLong.empty(),
+                OptionalLong.empty(), there ? Optional.empty() : Optional.of("no file is bound to this id here")));
+    }
+
+    private void answer(AgentMessage message) {
+        ask(() -> send(message));
+    }
+
+    /** Something that may block. */
+    private interface Task {
+        void run() throws InterruptedException;
+    }
+
+    private void task(String name, Task task) {
+        if (!tasks.tryAcquire()) {
+            log.warn("the coordinator asks for more at a time than is answered what={} limit={}", name, MOST_TASKS);
+            return;
+        }
+        Thread.ofVirtual().name("task-" + name).start(() -> {
+            try {
+                task.run();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } catch (AgentException e) {
+                log.warn("not answered what={} code={}", name, e.code());
+            } catch (RuntimeException | Error e) {
+                log.error("not answered what={}", name, e);
+            } finally {
+                tasks.release();
+            }
+        });
+    }
+
+    /** Sends a message; by the session's thread. */
+    void send(AgentMessage message) {
+        try (Content frame = Content.confined(2048)) {
+            encoder.encode(message, frame);
+            socket.send(frame.buffer(), frame.length());
+        }
+    }
+}
