@@ -118,6 +118,20 @@ public final class Content implements AutoCloseable {
         length += size;
     }
 
+    /**
+     * Makes {@code size} more bytes count as written and returns where they begin. They hold what lay there before, so the caller writes all of
+     * them through {@link #buffer}, or takes them back by {@link #truncate}.
+     */
+    public long extend(long size) {
+        if (size < 0) {
+            throw new IllegalArgumentException("extend by " + size + " bytes");
+        }
+        reserve(size);
+        long start = length;
+        length += size;
+        return start;
+    }
+
     /** Forgets everything behind the first {@code size} bytes; they stay in the buffer until overwritten or closed. */
     public void truncate(long size) {
         if (size < 0 || size > length) {

@@ -1,0 +1,20 @@
+package dev.darkbloom.agent.protocol;
+
+import com.fasterxml.jackson.annotation.JsonEnumDefaultValue;
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Locale;
+
+/** How well founded a {@link AgentMessage.CapacityQuote} is. */
+public enum Confidence {
+    HIGH,
+    LOW,
+    /** What a peer says that we do not know; never sent. */
+    @JsonEnumDefaultValue
+    UNKNOWN;
+
+    /** Returns the word that messages carry. */
+    @JsonValue
+    public String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,21 @@
+package dev.darkbloom.agent.protocol;
+
+import com.fasterxml.jackson.annotation.JsonEnumDefaultValue;
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Locale;
+
+/** How far a {@code load_model} has come. */
+public enum LoadStatus {
+    STARTED,
+    SUCCEEDED,
+    FAILED,
+    /** What a peer says that we do not know; never sent. */
+    @JsonEnumDefaultValue
+    UNKNOWN;
+
+    /** Returns the word that messages carry. */
+    @JsonValue
+    public String word() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}
