@@ -154,7 +154,7 @@ final class Answer implements AutoCloseable {
 
     /** Tells of a failure where it can still be told: in the stream if that has begun, otherwise by throwing. */
     private void fail(AgentException told, Throwable cause) {
-        if (!begun || !shape.isStream() || told.code() == ErrorCode.CANCELLED) {
+        if (!begun || !shape.isStream() || sink.takesFailures() || told.code() == ErrorCode.CANCELLED) {
             throw told;
         }
         if (told.code().kind() == ErrorCode.Kind.INTERNAL) {

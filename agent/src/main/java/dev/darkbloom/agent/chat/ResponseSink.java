@@ -42,6 +42,14 @@ public interface ResponseSink {
     /** Ends a stream that failed after it had begun; the event with the error has been sent and {@code [DONE]} is not. */
     void abortStream();
 
+    /**
+     * Returns whether a failure after the first event is thrown to the sink's owner, who tells of it outside the stream, instead of being told
+     * by an event and {@link #abortStream}.
+     */
+    default boolean takesFailures() {
+        return false;
+    }
+
     /** Returns whether the other side is gone. */
     boolean isGone();
 

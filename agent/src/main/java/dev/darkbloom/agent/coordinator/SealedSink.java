@@ -36,8 +36,7 @@ final class SealedSink implements ResponseSink, AutoCloseable {
     private final Content sealed = Content.confined(1024);
     private final Content frame = Content.confined(2048);
     private boolean begun;
-    private volatile long lastChunkNanos;
-    private Usage usage = Usage.NONE;
+    private Optional<Usage> usage = Optional.empty();
 
     /**
      * Borrows everything but {@code hash}, which it takes.
@@ -84,7 +83,6 @@ final class SealedSink implements ResponseSink, AutoCloseable {
         awaitRoom();
         hash.ifPresent(of -> of.add(buffer, 0, size));
         outlet.send(frame.buffer(), frame.length());
-        lastChunkNanos = System.nanoTime();
     }
 
     private void awaitRoom() {
@@ -135,7 +133,7 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
     @Override
     public void used(Usage total) {
-        usage = total;
+        usage = Optional.of(total);
     }
 
     @Override
@@ -145,7 +143,7 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
     /** Returns what the answer took; nothing before its end. */
     Usage usage() {
-        return usage;
+        return usage.orElseGet(() -> new Usage(0, 0, 0, 0, 0, 0));
     }
 
     /** Returns whether a chunk was sent. */
@@ -155,7 +153,7 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
     /** Returns the hash of all chunks, where one is collected. */
     Optional<String> hash(RequestId id) {
-        return hash.map(of -> of.finish(id, usage.completionTokens()));
+        return hash.map(of -> of.finish(id, usage().completionTokens()));
     }
 
     @Override
