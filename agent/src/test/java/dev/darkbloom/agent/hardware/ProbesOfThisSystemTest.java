@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
 import java.time.Duration;
+import java.time.InstantSource;
 import org.junit.jupiter.api.Test;
 
 class ProbesOfThisSystemTest {
@@ -26,5 +27,13 @@ class ProbesOfThisSystemTest {
         assertThat(report.memoryBytes()).isGreaterThan(256L << 20);
         assertThat(report.cores().total()).isPositive();
         assertThat(report.os().name()).isNotEmpty();
+    }
+
+    @Test
+    void thisMachinesMetricsAreMeasured() {
+        SystemMetrics metrics = MetricsProbe.ofThisSystem(InstantSource.system()).metrics();
+
+        assertThat(metrics.memoryPressure()).isPresent();
+        assertThat(metrics.cpuUse()).isPresent();
     }
 }
