@@ -14,9 +14,9 @@ import java.util.concurrent.TimeUnit;
  * yesterday's.
  */
 public final class MetricsSampler implements AutoCloseable {
-    /** Half of a heartbeat's usual interval. */
-    public static final Duration INTERVAL = Duration.ofSeconds(15);
-    /** An interval, and the time that every tool may take. */
+    /** Two heartbeats: what is measured changes slowly, and on a Mac each time starts five programs. */
+    public static final Duration INTERVAL = Duration.ofSeconds(10);
+    /** An interval, and the time that every tool may take before it is ended, and some more for a busy machine. */
     public static final Duration MAX_AGE = Duration.ofSeconds(60);
 
     private final MetricsProbe probe;
