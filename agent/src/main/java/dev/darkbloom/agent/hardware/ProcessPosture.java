@@ -24,8 +24,11 @@ record ProcessPosture(NativeAccess system, JvmFlags java, Set<String> variables,
                 .orElseGet(() -> Finding.unknown("the system does not say who traces this process", clock.instant()));
     }
 
-    /** Every way in must be shut; the first that is not is named. */
+    /** Every way in must be shut, and nobody may have come in before; the first that is open is named. */
     Finding<Boolean> antiDebug() {
+        if (system.isTraced().orElse(false)) {
+            return Finding.known(false, "another process traces this one", clock.instant());
+        }
         if (!java.isOn("DisableAttachMechanism")) {
             return Finding.known(false, "Java's attach mechanism is on", clock.instant());
         }

@@ -74,6 +74,7 @@ class ProcessPostureTest {
     void aDebuggerThatIsThereIsSeen() {
         system.isTraced = Optional.of(true);
         assertThat(posture(SHUT, List.of(), Set.of()).debuggerAttached().value()).contains(true);
+        assertThat(posture(SHUT, List.of(), Set.of()).antiDebug().value()).as("it came before the door was shut").contains(false);
 
         system.isTraced = Optional.empty();
         assertThat(posture(SHUT, List.of(), Set.of()).debuggerAttached().value()).isEmpty();
