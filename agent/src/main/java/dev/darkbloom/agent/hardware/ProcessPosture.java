@@ -12,9 +12,9 @@ import java.util.Set;
  * @param variables the names in the environment that this process was started in
  */
 record ProcessPosture(NativeAccess system, JvmFlags java, Set<String> variables, ProgramFiles program, InstantSource clock) {
-    /** Loaders, Java's own launcher, and the GPU's libraries, whose variables can record what it computes. */
+    /** Loaders, the GPU's libraries, whose variables can record what it computes, Java, and options for it that our launcher passes on. */
     private static final List<String> FORBIDDEN = List.of("LD_", "DYLD_", "MTL_", "METAL_", "GGML_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS",
-            "JDK_JAVA_OPTIONS");
+            "JDK_JAVA_OPTIONS", "DARKBLOOM_AGENT_JAVA_OPTIONS");
     /** Set by the launcher: without it an abort in native code starts a debugger. */
     private static final String ALLOWED = "GGML_NO_BACKTRACE";
 

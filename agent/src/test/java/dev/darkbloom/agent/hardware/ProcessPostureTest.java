@@ -82,7 +82,7 @@ class ProcessPostureTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS",
-        "MTL_CAPTURE_ENABLED", "METAL_DEVICE_WRAPPER_TYPE", "GGML_METAL_PATH_RESOURCES"})
+        "MTL_CAPTURE_ENABLED", "METAL_DEVICE_WRAPPER_TYPE", "GGML_METAL_PATH_RESOURCES", "DARKBLOOM_AGENT_JAVA_OPTIONS"})
     void aVariableThatLoadsForeignCodeIsNamed(String variable) {
         assertThat(posture(SHUT, List.of(), Set.of("HOME", variable)).environmentScrubbed())
                 .isEqualTo(Finding.known(false, "set at start: " + variable, NOW));
