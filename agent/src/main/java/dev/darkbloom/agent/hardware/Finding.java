@@ -18,11 +18,13 @@ public record Finding<T>(Optional<T> value, String proof, Instant at) {
         Objects.requireNonNull(at);
     }
 
-    static <T> Finding<T> known(T value, String proof, Instant at) {
+    /** Returns a value that was found. */
+    public static <T> Finding<T> known(T value, String proof, Instant at) {
         return new Finding<>(Optional.of(value), proof, at);
     }
 
-    static <T> Finding<T> unknown(String why, Instant at) {
+    /** Returns that nothing was found out, and why. */
+    public static <T> Finding<T> unknown(String why, Instant at) {
         return new Finding<>(Optional.empty(), why, at);
     }
 

@@ -37,7 +37,7 @@ public record SystemMetrics(
     }
 
     /** Returns metrics that know nothing. */
-    static SystemMetrics unknown(String why, Instant at) {
+    public static SystemMetrics unknown(String why, Instant at) {
         return new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), Thermal.assumed(why), Optional.empty(), PowerState.UNKNOWN, at);
     }
 

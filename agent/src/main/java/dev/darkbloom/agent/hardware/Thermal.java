@@ -14,11 +14,13 @@ public record Thermal(ThermalState state, boolean isMeasured, String source) {
         Objects.requireNonNull(source);
     }
 
-    static Thermal measured(ThermalState state, String source) {
+    /** Returns what a sensor says. */
+    public static Thermal measured(ThermalState state, String source) {
         return new Thermal(state, true, source);
     }
 
-    static Thermal assumed(String why) {
+    /** Returns the state of a machine that does not say, and why it does not. */
+    public static Thermal assumed(String why) {
         return new Thermal(ThermalState.NOMINAL, false, why);
     }
 }
