@@ -1,15 +1,12 @@
 package dev.darkbloom.agent.hardware;
 
-import java.time.Duration;
-import java.util.List;
 import oshi.SystemInfo;
 import oshi.hardware.CentralProcessor;
 
 /** Asks OSHI, and on a Mac {@code sysctl} for the kinds of cores. */
 public final class OshiProbe implements MachineProbe {
-    private static final List<String> SYSCTL = List.of("/usr/sbin/sysctl",
-            "machdep.cpu.brand_string", "hw.memsize", "hw.physicalcpu", "hw.perflevel0.physicalcpu");
-    private static final Duration SYSCTL_LIMIT = Duration.ofSeconds(5);
+    private static final String[] SYSCTL = {"/usr/sbin/sysctl",
+            "machdep.cpu.brand_string", "hw.memsize", "hw.physicalcpu", "hw.perflevel0.physicalcpu"};
 
     private final SystemInfo system = new SystemInfo();
 
@@ -39,6 +36,6 @@ public final class OshiProbe implements MachineProbe {
     }
 
     private static SysctlOutput sysctl() {
-        return SysctlOutput.parse(Tool.output(SYSCTL, SYSCTL_LIMIT).orElse(""));
+        return SysctlOutput.parse(SystemTools.STANDARD.run(SYSCTL).output());
     }
 }

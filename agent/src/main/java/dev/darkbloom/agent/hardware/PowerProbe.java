@@ -1,8 +1,6 @@
 package dev.darkbloom.agent.hardware;
 
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
 
 /** Says where the machine's power comes from. Any thread; may take as long as a program takes to start. */
 @FunctionalInterface
@@ -12,8 +10,7 @@ public interface PowerProbe {
     /** Returns the probe of the system that this process runs on: {@code pmset} on a Mac, sysfs on Linux. */
     static PowerProbe ofThisSystem() {
         if (System.getProperty("os.name").startsWith("Mac")) {
-            var command = List.of("/usr/bin/pmset", "-g", "batt");
-            return () -> Tool.output(command, Duration.ofSeconds(5)).map(PmsetOutput::parse).orElse(PowerState.UNKNOWN);
+            return () -> PmsetOutput.parse(SystemTools.STANDARD.run("/usr/bin/pmset", "-g", "batt").output());
         }
         return new SysfsPower(Path.of("/sys/class/power_supply"))::read;
     }

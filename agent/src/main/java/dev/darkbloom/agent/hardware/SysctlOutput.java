@@ -2,6 +2,7 @@ package dev.darkbloom.agent.hardware;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /** What {@code sysctl NAME …} printed on a Mac: one {@code name: value} a line. Names that the kernel lacks are missing. */
@@ -19,6 +20,11 @@ record SysctlOutput(Map<String, String> values) {
 
     String text(String name, String otherwise) {
         return values.getOrDefault(name, otherwise);
+    }
+
+    /** Returns a value that is there and not empty. */
+    Optional<String> textIfAny(String name) {
+        return Optional.ofNullable(values.get(name)).filter(value -> !value.isEmpty());
     }
 
     OptionalLong number(String name) {

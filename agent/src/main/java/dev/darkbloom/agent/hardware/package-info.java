@@ -1,9 +1,16 @@
 /**
- * What machine this is and what it can spare: memory, cores and chip, where its power comes from and how busy it is.
+ * What machine this is, what it can spare and what protects it: memory, cores and chip, how hot and how busy it is, where its power comes
+ * from, who could look into this process.
  *
- * <p>{@link dev.darkbloom.agent.hardware.MachineProbe} is what others ask; {@link dev.darkbloom.agent.hardware.OshiProbe} answers on macOS
- * and Linux. {@link dev.darkbloom.agent.hardware.PowerProbe} and {@link dev.darkbloom.agent.hardware.LoadProbe} say what changes from hour to
- * hour. Whatever is decided from a tool's output is decided by a pure function that tests feed with recorded outputs of real machines.
- * A leaf: uses {@code base} only. Safe on any thread.
+ * <p>Each question is an interface with an answer for macOS and one for Linux. {@link dev.darkbloom.agent.hardware.MachineProbe} tells what
+ * this process may use; {@link dev.darkbloom.agent.hardware.HardwareProbe} what a coordinator is told of the machine; {@link
+ * dev.darkbloom.agent.hardware.MetricsProbe}, {@link dev.darkbloom.agent.hardware.PowerProbe} and {@link
+ * dev.darkbloom.agent.hardware.LoadProbe} what changes from minute to minute; {@link dev.darkbloom.agent.hardware.PostureProbe} what keeps
+ * others out, and {@link dev.darkbloom.agent.hardware.ProcessHardening} does what a process can do for that by itself. What cannot be found
+ * out is absent or unknown, with the reason, and never assumed.
+ *
+ * <p>Whatever is decided from a tool's output is decided by a pure function that tests feed with recorded outputs of real machines. Calls into
+ * the C library are all in {@code PosixNativeAccess}. A leaf: uses {@code base} only. Safe on any thread; every probe may block, and only
+ * {@link dev.darkbloom.agent.hardware.MetricsSampler} may be read from an event loop.
  */
 package dev.darkbloom.agent.hardware;

@@ -197,6 +197,35 @@ class LauncherTest {
     }
 
     @Test
+    void variablesThatLoadForeignCodeDoNotReachJava() throws Exception {
+        var hostile = Map.of("JAVA_TOOL_OPTIONS", "-Xnonsense", "_JAVA_OPTIONS", "-Xnonsense", "JDK_JAVA_OPTIONS", "-Xnonsense",
+                "LD_LIBRARY_PATH", "/nowhere", "DYLD_INSERT_LIBRARIES", "/nowhere/a.dylib", "MTL_CAPTURE_ENABLED", "1", "GGML_METAL_NO_RESIDENCY", "1",
+                "OLDLD_HOME", "kept");
+
+        Process agent = launch(hostile, launcher, "start", "--local", "--model", "demo", "--port", "0", "--threads", "1");
+
+        assertThat(agent.inputReader(StandardCharsets.UTF_8).readLine()).as("Java takes none of the nonsense").startsWith("ready: ");
+        assertThat(Files.readString(stderr(started.size() - 1))).doesNotContain("Picked up");
+        Path environment = Path.of("/proc", Long.toString(agent.pid()), "environ");
+        if (Files.exists(environment)) { // Linux
+            assertThat(Files.readString(environment).split("\0")).contains("OLDLD_HOME=kept", "GGML_NO_BACKTRACE=1")
+                    .noneMatch(variable -> variable.matches("(?s)(LD_|DYLD_|MTL_|METAL_|GGML_METAL|JAVA_TOOL|_JAVA|JDK_JAVA).*"));
+        }
+        String[] arguments = agent.info().arguments().orElse(new String[] {"-XX:+DisableAttachMechanism"}); // not every system tells
+        assertThat(arguments).contains("-XX:+DisableAttachMechanism");
+        assertThat(run("stop").exitCode()).isZero();
+    }
+
+    @Test
+    void optionsForJavaAreTakenOneByOne() throws Exception {
+        Process version = launch(Map.of("DARKBLOOM_AGENT_JAVA_OPTIONS", "-showversion  -Xint"), launcher, "--version");
+
+        assertThat(version.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(version.exitValue()).isZero();
+        assertThat(Files.readString(stderr(started.size() - 1))).contains("interpreted mode");
+    }
+
+    @Test
     void everyScriptParses() throws Exception {
         var scripts = new ArrayList<Path>();
         for (String folder : List.of("scripts", "packaging", ".ci")) {
@@ -224,7 +253,7 @@ class LauncherTest {
     }
 
     private Process launchStrictly(String... args) throws IOException {
-        return launch(Map.of("JDK_JAVA_OPTIONS", "-XX:AOTMode=on"), launcher, args);
+        return launch(Map.of("DARKBLOOM_AGENT_JAVA_OPTIONS", "-XX:AOTMode=on"), launcher, args);
     }
 
     private Process launch(Path program, String... args) throws IOException {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
 import java.time.Duration;
-import java.util.List;
+import java.time.InstantSource;
 import org.junit.jupiter.api.Test;
 
 class ProbesOfThisSystemTest {
@@ -21,13 +21,19 @@ class ProbesOfThisSystemTest {
     }
 
     @Test
-    void aToolIsReadInPlainEnglish() {
-        assertThat(Tool.output(List.of("/usr/bin/env"), Duration.ofSeconds(20)).orElseThrow().lines()).contains("LC_ALL=C");
+    void thisMachineIsReported() {
+        HardwareReport report = HardwareProbe.ofThisSystem().report();
+
+        assertThat(report.memoryBytes()).isGreaterThan(256L << 20);
+        assertThat(report.cores().total()).isPositive();
+        assertThat(report.os().name()).isNotEmpty();
     }
 
     @Test
-    void aToolThatIsMissingOrHangsSaysNothing() {
-        assertThat(Tool.output(List.of("/nowhere/pmset"), Duration.ofSeconds(20))).isEmpty();
-        assertThat(Tool.output(List.of("/bin/sleep", "600"), Duration.ofMillis(1))).isEmpty();
+    void thisMachinesMetricsAreMeasured() {
+        SystemMetrics metrics = MetricsProbe.ofThisSystem(InstantSource.system()).metrics();
+
+        assertThat(metrics.memoryPressure()).isPresent();
+        assertThat(metrics.cpuUse()).isPresent();
     }
 }
