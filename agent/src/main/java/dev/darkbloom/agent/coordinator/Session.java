@@ -13,6 +13,7 @@ import dev.darkbloom.agent.protocol.PrefetchStatus;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Queue;
@@ -50,6 +51,7 @@ final class Session {
     private Instant silentSince;
     private volatile Instant written;
     private LinkEnd end;
+    private boolean overrun;
 
     /** Borrows everything; {@code socket} is open and nothing was sent. */
     Session(CoordinatorSocket socket, NodeSelf self, RequestDesk desk, MessageDecoder decoder, LinkSettings settings, NanoClock clock,
@@ -202,7 +204,7 @@ final class Session {
                     board.challenged(wall.instant());
                 });
             });
-            case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? java.util.List.of() : status.mismatches());
+            case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? List.of() : status.mismatches());
             case CoordinatorMessage.TrustStatus trust -> {
                 board.later();
                 board.trust(new LinkStatus.Trust(trust.trustLevel().word(), trust.status(), trust.reason(), wall.instant()));
@@ -256,7 +258,10 @@ final class Session {
 
     private void task(String name, Task task) {
         if (!tasks.tryAcquire()) {
-            log.warn("the coordinator asks for more at a time than is answered what={} limit={}", name, MOST_TASKS);
+            if (!overrun) {
+                overrun = true; // once is enough
+                log.warn("the coordinator asks for more at a time than is answered what={} limit={}", name, MOST_TASKS);
+            }
             return;
         }
         Thread.ofVirtual().name("task-" + name).start(() -> {
