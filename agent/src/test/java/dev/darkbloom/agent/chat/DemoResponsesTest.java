@@ -37,7 +37,7 @@ class DemoResponsesTest {
     static void load() throws InterruptedException {
         demo = DemoEngine.open();
         store = new ResponseStore(new ResponseStore.Limits(64, 16 << 20, Duration.ofHours(1)), NanoClock.SYSTEM);
-        stored = new StoredResponses(store);
+        stored = new StoredResponses(store, Duration.ZERO);
         completions = new Completions(demo.engine(), CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM, Optional.of(store));
     }
 
