@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Which function each of a conversation's latest calls was of: results have only the call's id, and some templates want the name. Holds places
- * in the request, no text.
+ * Which function each of a conversation's latest calls was of: results have only the call's id, and some templates want the name. Holds
+ * places in the request, no text.
  */
 final class CalledNames {
     /** Results find their call by looking through these; no model makes more at once. */

@@ -6,8 +6,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.stream.IntStream;
 
 /**
- * The events of one response as they were sent, outside the heap; an event's place is its sequence number. Zeroed by {@link #close}. Belongs
- * to the store, whose lock its callers hold.
+ * The events of one response as they were sent, outside the heap; an event's place is its sequence number. Zeroed by {@link #close}.
+ * Belongs to the store, whose lock its callers hold.
  */
 final class KeptEvents implements AutoCloseable {
     private static final long SIZE_BYTES = Integer.BYTES;

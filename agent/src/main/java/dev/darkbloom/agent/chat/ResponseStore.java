@@ -24,9 +24,9 @@ import org.slf4j.LoggerFactory;
  * The responses that clients of the local endpoint may come back to: what was asked, what was answered, and what still runs.
  *
  * <p>In memory only and outside the heap; zeroed when a response is deleted, expires, has to make room, or the store closes. Bounded in
- * number, bytes and time. Of a response that was asked to run in the background as a stream, the events are kept, too. Readers copy what they
- * want under the lock, so that nobody reads what is being zeroed. Any thread. Owned by {@code service}, which closes it before the endpoint,
- * so that what still runs ends.
+ * number, bytes and time. Of a response that was asked to run in the background as a stream, the events are kept, too. Readers copy what
+ * they want under the lock, so that nobody reads what is being zeroed. Any thread. Owned by {@code service}, which closes it before the
+ * endpoint, so that what still runs ends.
  */
 public final class ResponseStore implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ResponseStore.class);
@@ -188,13 +188,14 @@ public final class ResponseStore implements AutoCloseable {
     }
 
     /**
-     * Appends a response's events from number {@code from} on to {@code target}, not more than a reader can send in a moment; waits until there
-     * is one, or no more will come, or {@link #wakeReaders} is called while {@code stop} holds, or the time is over.
+     * Appends a response's events from number {@code from} on to {@code target}, not more than a reader can send in a moment; waits until
+     * there is one, or no more will come, or {@link #wakeReaders} is called while {@code stop} holds, or the time is over.
      *
      * @param waitNanos longest wait
      * @return which were appended; empty when they are no longer kept
      */
-    Optional<KeptEvents.Batch> readEvents(String id, int from, long waitNanos, BooleanSupplier stop, Content target) throws InterruptedException {
+    Optional<KeptEvents.Batch> readEvents(String id, int from, long waitNanos, BooleanSupplier stop, Content target)
+            throws InterruptedException {
         lock.lock();
         try {
             long left = waitNanos;

@@ -5,8 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.ObjLongConsumer;
 
 /**
- * The events of one streamed response: typed, numbered, one at a time: {@link #begin}, what it says, {@link #send}. Borrows all it is given;
- * any thread, one at a time.
+ * The events of one streamed response: typed, numbered, one at a time: {@link #begin}, what it says, {@link #send}. Borrows all it is
+ * given; any thread, one at a time.
  */
 final class ResponsesEvents {
     private final SseWriter event;
@@ -14,7 +14,9 @@ final class ResponsesEvents {
     private final ObjLongConsumer<MemorySegment> keeper;
     private long sequence;
 
-    /** Events whose first is number {@code sequence}; {@code keeper} hears each before the sink does, as {@link ResponseSink#event} would. */
+    /**
+     * Events whose first is number {@code sequence}; {@code keeper} hears each before the sink does, as {@link ResponseSink#event} would.
+     */
     ResponsesEvents(SseWriter event, ResponseSink sink, long sequence, ObjLongConsumer<MemorySegment> keeper) {
         this.event = event;
         this.sink = sink;

@@ -13,7 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** What clients ask about responses that are kept: read one, whole or as events, cancel it, forget it, list what it was asked. Any thread. */
+/**
+ * What clients ask about responses that are kept: read one, whole or as events, cancel it, forget it, list what it was asked. Any thread.
+ */
 public final class StoredResponses {
     private static final int DEFAULT_LIMIT = 20;
     private static final int MAX_LIMIT = 100;
@@ -29,8 +31,8 @@ public final class StoredResponses {
 
     /**
      * Answers {@code GET /v1/responses/{id}}: with the response as it is, or with {@code stream=true} with its events behind {@code
-     * starting_after}, those that are still to come included. As in OpenAI's guide to background mode, events are there of responses that were
-     * created with {@code background} and {@code stream}. Blocks until the last one.
+     * starting_after}, those that are still to come included. As in OpenAI's guide to background mode, events are there of responses that
+     * were created with {@code background} and {@code stream}. Blocks until the last one.
      *
      * @param query the names and values behind the question mark
      */
@@ -39,7 +41,7 @@ public final class StoredResponses {
             int from = startingAfter(query) + 1;
             if (!store.keepsEvents(id).orElseThrow(StoredResponses::notFound)) {
                 throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "stream",
-                        "no events of this response are kept: it was not created with background and stream, or it was too long; ask without stream");
+                        "no events of this response are kept: it was not created with background and stream, or is too long");
             }
             stream(id, from, sink);
         } else {

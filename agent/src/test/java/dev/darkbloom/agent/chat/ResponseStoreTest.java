@@ -224,8 +224,8 @@ class ResponseStoreTest {
             var seen = new AtomicReference<String>();
             Thread reader = Thread.ofVirtual().start(() -> {
                 try (Content target = Content.confined(16)) {
-                    seen.set(store.readEvents("a", 0, Long.MAX_VALUE, () -> false, target).map(batch -> batch.sizes().length + "" + batch.last())
-                            .orElse("none"));
+                    seen.set(store.readEvents("a", 0, Long.MAX_VALUE, () -> false, target)
+                            .map(batch -> batch.sizes().length + "" + batch.last()).orElse("none"));
                 } catch (InterruptedException e) {
                     Thread.currentThread().interrupt();
                 }

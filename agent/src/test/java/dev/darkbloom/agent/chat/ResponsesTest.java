@@ -278,7 +278,8 @@ class ResponsesTest {
         var left = new AtomicReference<AgentException>();
         Thread running = Thread.ofVirtual().start(() -> ask("r1", "\"input\":\"Hi\",\"background\":true,\"stream\":true"));
         Awaitility.await().until(() -> store.size() == 1);
-        Thread reader = Thread.ofVirtual().start(() -> left.set(catchThrowableOfType(AgentException.class, () -> events("resp_r1", 1000, follower))));
+        Thread reader = Thread.ofVirtual().start(
+                () -> left.set(catchThrowableOfType(AgentException.class, () -> events("resp_r1", 1000, follower))));
         Awaitility.await().until(follower::hasBegun);
         follower.goAway();
         reader.join();
@@ -402,7 +403,8 @@ class ResponsesTest {
 
     @Test
     void onlyAllowedToolsAreOffered() {
-        String tools = "\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"function\",\"name\":\"g\"},{\"type\":\"function\",\"name\":\"h\"}],";
+        String tools = "\"tools\":[{\"type\":\"function\",\"name\":\"f\"},{\"type\":\"function\",\"name\":\"g\"},"
+                + "{\"type\":\"function\",\"name\":\"h\"}],";
         String allowed = "\"tool_choice\":{\"type\":\"allowed_tools\",\"mode\":\"%s\",\"tools\":[{\"type\":\"function\",\"name\":\"h\"},"
                 + "{\"type\":\"function\",\"name\":\"\\u0066\"}]}";
         ask("r1", "\"input\":\"Hi\"," + tools + allowed.formatted("auto"));
