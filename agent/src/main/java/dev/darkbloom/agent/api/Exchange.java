@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.api;
 
+import dev.darkbloom.agent.base.Presence;
 import dev.darkbloom.agent.base.RequestId;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;

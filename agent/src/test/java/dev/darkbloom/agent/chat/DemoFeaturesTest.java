@@ -123,7 +123,8 @@ class DemoFeaturesTest {
         JsonNode object = JSON.readTree(content(chat(HELLO + ",\"max_tokens\":200,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":"
                 + "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\",\"minimum\":3,\"maximum\":7}},\"required\":[\"n\"],\"additionalProperties\":false}}}")));
         assertThat(object.path("n").intValue()).isBetween(3, 7);
-        String text = demo.ask(Endpoint.COMPLETIONS, "{\"prompt\":\"Hello\",\"temperature\":0,\"json_schema\":{\"enum\":[\"red\",\"blue\"]}}").json()
+        String text = demo
+                .ask(Endpoint.COMPLETIONS, "{\"prompt\":\"Hello\",\"temperature\":0,\"json_schema\":{\"enum\":[\"red\",\"blue\"]}}").json()
                 .path("choices").path(0).path("text").textValue();
         assertThat(text.strip()).isIn("\"red\"", "\"blue\"");
         assertThat(content(chat("\"max_tokens\":200,\"temperature\":0,\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":"

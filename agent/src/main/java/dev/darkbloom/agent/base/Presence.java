@@ -1,19 +1,19 @@
-package dev.darkbloom.agent.api;
+package dev.darkbloom.agent.base;
 
 import java.util.ArrayList;
 import java.util.List;
 
-/** Whether the client of one request is still there. Any thread. */
-final class Presence {
+/** Whether somebody who waits for an answer is still there. Any thread. */
+public final class Presence {
     private final List<Runnable> actions = new ArrayList<>();
     private volatile boolean gone;
 
-    boolean isGone() {
+    public boolean isGone() {
         return gone;
     }
 
-    /** Has {@code action} run once when the client goes away, on the event loop, or here and now if it is gone already. */
-    void onGone(Runnable action) {
+    /** Has {@code action} run once: by the thread that says {@link #leave}, or here and now if that has been said already. */
+    public void onGone(Runnable action) {
         synchronized (actions) {
             if (!gone) {
                 actions.add(action);
@@ -23,8 +23,8 @@ final class Presence {
         action.run();
     }
 
-    /** Says that the client is gone. A second call does nothing. */
-    void leave() {
+    /** Says that nobody waits any more. A second call does nothing. */
+    public void leave() {
         List<Runnable> due;
         synchronized (actions) {
             gone = true;
