@@ -8,35 +8,57 @@ import { anthropic, model, openai } from './agent.mjs';
 // Without an end-of-text token it goes on to its limit, so the slot is taken for long.
 const long = { model, messages: [{ role: 'user', content: 'Tell me a story.' }], max_completion_tokens: 1500, ignore_eos: true };
 
-test('what the queue does not take is InternalServerError with 503 and Retry-After', async () => {
-  const client = openai();
-  const results = await Promise.allSettled(Array.from({ length: 8 }, () => client.chat.completions.create(long)));
+/** Asks eight times at once, which is more than the agent takes; returns answers and refusals, these checked for what all have in common. */
+async function askEight(ask, type) {
+  const results = await Promise.allSettled(Array.from({ length: 8 }, ask));
   const refused = results.filter((result) => result.status === 'rejected').map((result) => result.reason);
 
   assert.ok(refused.length >= 1 && refused.length <= 7, `${refused.length} were refused`);
   for (const error of refused) {
-    assert.ok(error instanceof OpenAI.InternalServerError, `${error}`);
+    assert.ok(error instanceof type, `${error}`);
     assert.equal(error.status, 503);
-    assert.equal(error.code, 'capacity');
-    assert.equal(error.type, 'server_error');
     assert.ok(Number(error.headers.get('retry-after')) >= 1);
   }
-  for (const result of results.filter((each) => each.status === 'fulfilled')) {
-    assert.equal(result.value.usage.completion_tokens, 1500);
+  return { refused, answers: results.filter((result) => result.status === 'fulfilled').map((result) => result.value) };
+}
+
+test('what the queue does not take is InternalServerError with 503 and Retry-After', async () => {
+  const client = openai();
+  const { refused, answers } = await askEight(() => client.chat.completions.create(long), OpenAI.InternalServerError);
+
+  for (const error of refused) {
+    assert.equal(error.code, 'capacity');
+    assert.equal(error.type, 'server_error');
+  }
+  for (const answer of answers) {
+    assert.equal(answer.usage.completion_tokens, 1500);
   }
 });
 
 test('Anthropic\'s package reports InternalServerError with 503, and overloaded_error', async () => {
-  const { max_completion_tokens: maxTokens, ...asked } = long;
-  const results = await Promise.allSettled(Array.from({ length: 8 }, () => anthropic().messages.create({ ...asked, max_tokens: maxTokens })));
-  const refused = results.filter((result) => result.status === 'rejected').map((result) => result.reason);
+  const client = anthropic();
+  const { max_completion_tokens: maxTokens, ...rest } = long;
+  const asked = { ...rest, max_tokens: maxTokens };
+  const { refused, answers } = await askEight(() => client.messages.create(asked), Anthropic.InternalServerError);
 
-  assert.ok(refused.length >= 1 && refused.length <= 7, `${refused.length} were refused`);
   for (const error of refused) {
-    assert.ok(error instanceof Anthropic.InternalServerError, `${error}`);
-    assert.equal(error.status, 503);
     assert.equal(error.error.error.type, 'overloaded_error');
-    assert.ok(Number(error.headers.get('retry-after')) >= 1);
+  }
+  for (const answer of answers) {
+    assert.equal(answer.usage.output_tokens, 1500);
+  }
+});
+
+test('the Responses API refuses as chat does', async () => {
+  const client = openai();
+  const asked = { model, input: 'Tell me a story.', max_output_tokens: 1500, ignore_eos: true };
+  const { refused, answers } = await askEight(() => client.responses.create(asked), OpenAI.InternalServerError);
+
+  for (const error of refused) {
+    assert.equal(error.code, 'capacity');
+  }
+  for (const answer of answers) {
+    assert.equal(answer.usage.output_tokens, 1500);
   }
 });
 

@@ -242,14 +242,18 @@ demoTest('a streamed tool call adds up to its input', async () => {
   assert.deepEqual(message.content.at(-1).input, { city: 'Zurich' });
 });
 
-demoTest('any, a named tool and none are kept', async () => {
-  const hello = { ...zurich, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 200 };
+for (const choice of [{ type: 'any' }, { type: 'tool', name: 'get_weather', disable_parallel_tool_use: true }]) {
+  test(`${choice.type} calls a tool even for a greeting`, async () => {
+    const hello = [{ role: 'user', content: 'Hello' }];
+    const message = await messages.create({ ...zurich, messages: hello, max_tokens: 200, tool_choice: choice });
 
-  for (const choice of [{ type: 'any' }, { type: 'tool', name: 'get_weather', disable_parallel_tool_use: true }]) {
-    const message = await messages.create({ ...hello, tool_choice: choice });
     assert.equal(message.stop_reason, 'tool_use');
     assert.equal(message.content.at(-1).name, 'get_weather');
-  }
+    assert.equal(typeof message.content.at(-1).input.city, 'string');
+  });
+}
+
+test('none calls nothing', async () => {
   assert.ok((await messages.create({ ...zurich, tool_choice: { type: 'none' } })).content.every((block) => block.type !== 'tool_use'));
 });
 

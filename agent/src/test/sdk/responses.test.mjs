@@ -224,17 +224,62 @@ test('a response in the background is polled until it has ended', async () => {
   assert.ok(response.output_text.length > 0);
 });
 
+// Without an end-of-text token it goes on until its context is full, which takes far longer than to cancel it.
+const endless = { input: 'Hello', background: true, max_output_tokens: 100_000, ignore_eos: true };
+
 test('a running response is cancelled from another connection', async () => {
-  const response = await create({ input: 'Hello', background: true, max_output_tokens: 100_000, logit_bias: {}, temperature: 2 });
-  let cancelled;
-  try {
-    cancelled = await client.responses.cancel(response.id);
-  } catch (error) {
-    assert.ok(error instanceof OpenAI.BadRequestError); // it had ended already
-    return;
-  }
+  const response = await create(endless);
+  const cancelled = await client.responses.cancel(response.id);
   assert.equal(cancelled.status, 'cancelled');
   assert.equal((await client.responses.cancel(response.id)).status, 'cancelled');
+  assert.equal((await client.responses.retrieve(response.id)).status, 'cancelled');
+});
+
+test('a cancelled stream ends with an error', async () => {
+  const events = [];
+  for await (const event of await create({ ...endless, stream: true })) {
+    events.push(event);
+    if (event.type === 'response.created') {
+      await client.responses.cancel(event.response.id);
+    }
+  }
+  assert.equal(events.at(-1).type, 'error');
+  assert.equal(events.at(-1).code, 'cancelled');
+  assert.equal((await client.responses.retrieve(events[0].response.id)).status, 'cancelled');
+});
+
+test('a background stream that was left is taken up again', async () => {
+  const left = await create({ input: 'Hello', background: true, stream: true });
+  const before = [];
+  for await (const event of left) {
+    before.push(event);
+    if (event.type === 'response.output_text.delta') {
+      break;
+    }
+  }
+  const { id } = before[0].response;
+  const after = await collect(await client.responses.retrieve(id, { stream: true, starting_after: before.at(-1).sequence_number }));
+  const events = [...before, ...after];
+  assert.deepEqual(events.map((event) => event.sequence_number), events.map((_, i) => i));
+  const text = events.filter((event) => event.type === 'response.output_text.delta').map((event) => event.delta).join('');
+  assert.match(events.at(-1).type, /^response\.(completed|incomplete)$/);
+  assert.equal(events.at(-1).response.output.at(-1).content[0].text, text);
+  assert.deepEqual(await collect(await client.responses.retrieve(id, { stream: true })), events);
+});
+
+test('the stream helper takes a response up by its id', async () => {
+  const [created] = await collect(await create({ input: 'Hello', background: true, stream: true }));
+  const stream = client.responses.stream({ response_id: created.response.id, starting_after: 3 });
+  const seen = [];
+  stream.on('event', (event) => seen.push(event.sequence_number));
+  const final = await stream.finalResponse();
+  assert.equal(seen[0], 4);
+  assert.equal(final.output_text, (await client.responses.retrieve(created.response.id)).output_text);
+});
+
+test('a response that was not streamed in the background has no events to send again', async () => {
+  const response = await create({ input: 'Hello' });
+  await assert.rejects(client.responses.retrieve(response.id, { stream: true }), OpenAI.BadRequestError);
 });
 
 test('an ended response cannot be cancelled', async () => {

@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.api;
 
+import dev.darkbloom.agent.base.Presence;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundHandlerAdapter;

@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The body of every refusal: {@code {"error":{"message","type","code","param"}}}, as OpenAI's clients read it; on the routes of Anthropic's
- * API {@code {"type":"error","error":{"type","message"},"request_id"}}, as its clients do.
+ * The body of every refusal: {@code {"error":{"message","type","code","param"}}}, as OpenAI's clients read it; to clients of Anthropic's
+ * API {@code {"type":"error","error":{"type","message"},"request_id"}}, as they read it.
  */
 final class ErrorEnvelope {
     /** The SDK's tool runner asks for a conversation kept by the server first, and goes on without one when it reads of this refusal. */

@@ -51,7 +51,7 @@ final class Pages {
                 if (method.equals("DELETE")) {
                     responses().delete(id, sink);
                 } else {
-                    responses().retrieve(id, query.parameters(), sink);
+                    responses().retrieve(id, method.equals("HEAD") ? Map.of() : query.parameters(), sink);
                 }
             }
             case RESPONSE_CANCEL -> responses().cancel(id, sink);

@@ -163,7 +163,8 @@ final class RequestGate {
         return Optional.of(rest.substring(0, end));
     }
 
-    private static String path(String target) {
+    /** Returns a target's path with its query, also of one in absolute form. */
+    static String path(String target) {
         if (!isAbsolute(target)) {
             return target;
         }

@@ -4,6 +4,7 @@ import dev.darkbloom.agent.api.ConnectionClock.Phase;
 import dev.darkbloom.agent.api.ConnectionClock.TimedOut;
 import dev.darkbloom.agent.api.RequestGate.Verdict;
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.Presence;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.DuplexChannel;

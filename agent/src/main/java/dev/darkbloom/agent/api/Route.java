@@ -127,6 +127,11 @@ enum Route {
         return this == MESSAGES || this == COUNT_TOKENS;
     }
 
+    /** Returns whether clients of both APIs ask it. */
+    boolean isOfBothApis() {
+        return this == MODELS || this == MODEL;
+    }
+
     /** Returns what {@code chat} calls it; empty for pages. */
     Optional<Endpoint> endpoint() {
         return endpoint;

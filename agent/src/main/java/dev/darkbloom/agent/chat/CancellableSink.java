@@ -1,16 +1,14 @@
 package dev.darkbloom.agent.chat;
 
+import dev.darkbloom.agent.base.Presence;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 
 /** A sink whose answer can be cancelled by somebody else than the other side. */
 final class CancellableSink implements ResponseSink {
     private final ResponseSink to;
-    private final List<Runnable> actions = new ArrayList<>();
-    private volatile boolean cancelled;
+    private final Presence interest = new Presence();
 
     /** Borrows {@code to}. */
     CancellableSink(ResponseSink to) {
@@ -19,17 +17,11 @@ final class CancellableSink implements ResponseSink {
 
     /** Has the answer end as if the other side had gone. Any thread; a second call does nothing. */
     void cancel() {
-        List<Runnable> due;
-        synchronized (actions) {
-            cancelled = true;
-            due = List.copyOf(actions);
-            actions.clear();
-        }
-        due.forEach(Runnable::run);
+        interest.leave();
     }
 
     boolean isCancelled() {
-        return cancelled;
+        return interest.isGone();
     }
 
     @Override
@@ -69,19 +61,12 @@ final class CancellableSink implements ResponseSink {
 
     @Override
     public boolean isGone() {
-        return cancelled || to.isGone();
+        return interest.isGone() || to.isGone();
     }
 
     @Override
     public void onGone(Runnable action) {
-        synchronized (actions) {
-            if (!cancelled) {
-                actions.add(action);
-            }
-        }
-        if (cancelled) {
-            action.run();
-        }
+        interest.onGone(action);
         to.onGone(action);
     }
 

@@ -165,17 +165,17 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         return toolCalls;
     }
 
-    /**
-     * Returns whether the answer, once finished, did not follow its format, so that its rest was handed on as content. One that was cut off
-     * for its length is not meant: that it breaks off in the middle is what its finish reason says.
-     */
-    boolean isUnparsed() {
-        return !parsed && finishReason != FinishReason.LENGTH;
+    /** Returns whether the answer, once finished, was not cut off for its length. */
+    boolean isComplete() {
+        return finishReason != FinishReason.LENGTH;
     }
 
-    /** Writes a further member {@code ,"warning":"…"} where {@link #isUnparsed}, otherwise nothing. */
+    /**
+     * Writes a further member {@code ,"warning":"…"} where the answer did not follow its format, so that its rest was handed on as content;
+     * otherwise nothing. One that was cut off is not meant: that it breaks off in the middle is what its finish reason says.
+     */
     void writeWarning(SseWriter json) {
-        if (isUnparsed()) {
+        if (!parsed && isComplete()) {
             json.raw(",\"warning\":\"").raw(UNPARSED).raw("\"");
         }
     }

@@ -9,7 +9,6 @@ import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.content.SseWriter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -26,8 +25,6 @@ final class MessagesTurns implements AutoCloseable {
             "document", "search_result", "server_tool_use", "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result",
             "bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "tool_search_tool_result", "container_upload",
             "mcp_tool_use", "mcp_tool_result", "compaction", "tool_reference", "browser_state"));
-    /** Results find their call's name by looking through the turn's calls; no model makes more than these at once. */
-    private static final int MAX_NAMED_CALLS = 128;
     private static final String ERROR = "Error";
 
     private final JsonScanner json;
@@ -35,9 +32,7 @@ final class MessagesTurns implements AutoCloseable {
     private final SseWriter text;
     private final SseWriter reasoning;
     private final SseWriter calls;
-    /** Ids and names of the calls in the assistant's last turn, as places in the request. */
-    private final List<Slice> calledIds = new ArrayList<>();
-    private final List<Slice> calledNames = new ArrayList<>();
+    private final CalledNames called; // in the assistant's last turn
     private String role = "";
     private boolean hasText;
     private boolean hasWritten;
@@ -45,6 +40,7 @@ final class MessagesTurns implements AutoCloseable {
     private MessagesTurns(JsonScanner json, SseWriter out) {
         this.json = json;
         this.out = out;
+        called = new CalledNames(json);
         text = SseWriter.allocate(1024);
         reasoning = SseWriter.allocate(64);
         calls = SseWriter.allocate(64);
@@ -193,10 +189,7 @@ final class MessagesTurns implements AutoCloseable {
         if (json.isEmptyText(name)) {
             throw invalid(place + ".name is empty");
         }
-        if (calledIds.size() < MAX_NAMED_CALLS) {
-            calledIds.add(id);
-            calledNames.add(name);
-        }
+        called.add(id, name);
         calls.raw(calls.length() == 0 ? "" : ",").raw("{\"id\":").raw(json.segment(id))
                 .raw(",\"type\":\"function\",\"function\":{\"name\":").raw(json.segment(name))
                 .raw(",\"arguments\":\"").escaped(json.text(), input.offset(), input.length()).raw("\"}}");
@@ -212,7 +205,7 @@ final class MessagesTurns implements AutoCloseable {
         Slice error = MessagesBody.present(json, json.member(block, "is_error"));
         boolean failed = !error.isEmpty() && json.kind(error) == Kind.TRUE;
         begin("tool").raw(",\"tool_call_id\":").raw(json.segment(id));
-        Slice name = calledName(id);
+        Slice name = called.of(id);
         if (!name.isEmpty()) {
             out.raw(",\"name\":").raw(json.segment(name)); // some templates want it, and results have only the id
         }
@@ -223,15 +216,6 @@ final class MessagesTurns implements AutoCloseable {
         out.raw(text).raw("\"}");
         text.reset();
         hasText = false;
-    }
-
-    private Slice calledName(Slice id) {
-        for (int i = 0; i < calledIds.size(); i++) {
-            if (json.segment(calledIds.get(i)).mismatch(json.segment(id)) < 0) {
-                return calledNames.get(i);
-            }
-        }
-        return Slice.EMPTY;
     }
 
     private boolean saysError() {
@@ -248,8 +232,7 @@ final class MessagesTurns implements AutoCloseable {
             flush();
             role = next;
             if (next.equals("assistant")) {
-                calledIds.clear();
-                calledNames.clear();
+                called.clear();
             }
         }
     }

@@ -81,9 +81,9 @@ final class ResponseObject {
      * @param output its items, with commas between them
      * @param answer what it was made of; it has ended
      */
-    void writeEnded(SseWriter json, boolean complete, SseWriter output, Usage usage, Choice answer, long nowSeconds) {
+    void writeEnded(SseWriter json, SseWriter output, Usage usage, Choice answer, long nowSeconds) {
         json.raw(head);
-        if (complete) {
+        if (answer.isComplete()) {
             json.raw(",\"status\":\"completed\",\"completed_at\":").number(nowSeconds).raw(",\"error\":null,\"incomplete_details\":null");
         } else {
             json.raw(",\"status\":\"incomplete\",\"error\":null,\"incomplete_details\":{\"reason\":\"max_output_tokens\"}");

@@ -13,8 +13,10 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,12 +24,14 @@ import org.slf4j.LoggerFactory;
  * The responses that clients of the local endpoint may come back to: what was asked, what was answered, and what still runs.
  *
  * <p>In memory only and outside the heap; zeroed when a response is deleted, expires, has to make room, or the store closes. Bounded in
- * number, bytes and time. Readers copy what they want under the lock, so that nobody reads what is being zeroed. Any thread. Owned by
- * {@code service}, which closes it before the endpoint, so that what still runs ends.
+ * number, bytes and time. Of a response that was asked to run in the background as a stream, the events are kept, too. Readers copy what
+ * they want under the lock, so that nobody reads what is being zeroed. Any thread. Owned by {@code service}, which closes it before the
+ * endpoint, so that what still runs ends.
  */
 public final class ResponseStore implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ResponseStore.class);
     private static final Duration RUNS_LIMIT = Duration.ofSeconds(10);
+    private static final long BATCH_BYTES = 64 << 10;
 
     private final Limits limits;
     private final NanoClock clock;
@@ -36,6 +40,9 @@ public final class ResponseStore implements AutoCloseable {
 
     /** Guards {@code entries}, what they hold, {@code bytes} and {@code closed}. */
     private final ReentrantLock lock = new ReentrantLock();
+
+    /** Somebody who waits for events has something to look at. */
+    private final Condition news = lock.newCondition();
 
     /** By id, the one that came first in front. */
     private final Map<String, Entry> entries = new LinkedHashMap<>();
@@ -85,9 +92,11 @@ public final class ResponseStore implements AutoCloseable {
      * @param running what it looks like while it runs: a JSON object, as the next
      * @param cancelled what it looks like when it was cancelled
      * @param cancel stops it; must not block
+     * @param withEvents whether its events are kept, until {@link #endEvents}, for those who want to read them again
      * @return false when it is not kept: there is no room, or the store is closed
      */
-    boolean begin(String id, MemorySegment items, int ownFrom, MemorySegment running, MemorySegment cancelled, Runnable cancel) {
+    boolean begin(String id, MemorySegment items, int ownFrom, MemorySegment running, MemorySegment cancelled, Runnable cancel,
+            boolean withEvents) {
         lock.lock();
         try {
             long needed = items.byteSize() + running.byteSize() + cancelled.byteSize();
@@ -95,7 +104,8 @@ public final class ResponseStore implements AutoCloseable {
                 return false;
             }
             long expires = clock.nanoTime() + limits.lifetime().toNanos();
-            entries.put(id, new Entry(copy(items), ownFrom, copy(running), copy(cancelled), cancel, expires));
+            Optional<KeptEvents> events = withEvents ? Optional.of(new KeptEvents(maxEventBytes())) : Optional.empty();
+            entries.put(id, new Entry(copy(items), ownFrom, copy(running), copy(cancelled), cancel, events, expires));
             bytes += needed;
         } finally {
             lock.unlock();
@@ -115,6 +125,101 @@ public final class ResponseStore implements AutoCloseable {
                 bytes += entry.bytes();
                 makeRoom(0, 0);
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** No response may take more than a quarter of all there is for its events. */
+    private int maxEventBytes() {
+        return (int) Math.min(Integer.MAX_VALUE, limits.bytes() / 4);
+    }
+
+    /** Keeps the event in the first {@code size} bytes of {@code buffer}; where there is no room for it, none of this response is kept. */
+    void addEvent(String id, MemorySegment buffer, long size) {
+        lock.lock();
+        try {
+            Entry entry = entries.get(id);
+            KeptEvents events = entry == null ? null : entry.events.orElse(null);
+            if (events == null || events.isFull() || events.isOver()) {
+                return;
+            }
+            bytes -= entry.bytes();
+            if (events.takes(size)) {
+                events.add(buffer, size);
+            } else {
+                events.giveUp();
+            }
+            bytes += entry.bytes();
+            if (!makeRoom(0, 0)) {
+                bytes -= entry.bytes();
+                events.giveUp();
+                bytes += entry.bytes();
+            }
+            news.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Says that no more events of a response will come. */
+    void endEvents(String id) {
+        lock.lock();
+        try {
+            Entry entry = entries.get(id);
+            if (entry != null) {
+                entry.events.ifPresent(KeptEvents::end);
+                makeRoom(0, 0);
+                news.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether a response's events are kept; empty when it is not here. */
+    Optional<Boolean> keepsEvents(String id) {
+        lock.lock();
+        try {
+            return Optional.ofNullable(entries.get(id)).map(entry -> entry.events.filter(events -> !events.isFull()).isPresent());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Appends a response's events from number {@code from} on to {@code target}, not more than a reader can send in a moment; waits until
+     * there is one, or no more will come, or {@link #wakeReaders} is called while {@code stop} holds, or the time is over.
+     *
+     * @param waitNanos longest wait
+     * @return which were appended; empty when they are no longer kept
+     */
+    Optional<KeptEvents.Batch> readEvents(String id, int from, long waitNanos, BooleanSupplier stop, Content target)
+            throws InterruptedException {
+        lock.lock();
+        try {
+            long left = waitNanos;
+            while (true) {
+                Entry entry = entries.get(id);
+                if (entry == null || entry.events.isEmpty() || entry.events.get().isFull()) {
+                    return Optional.empty();
+                }
+                KeptEvents.Batch batch = entry.events.get().read(from, BATCH_BYTES, target);
+                if (batch.sizes().length > 0 || batch.last() || left <= 0 || stop.getAsBoolean()) {
+                    return Optional.of(batch);
+                }
+                left = news.awaitNanos(left);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Has those who wait for events look again whether they are to go on. */
+    void wakeReaders() {
+        lock.lock();
+        try {
+            news.signalAll();
         } finally {
             lock.unlock();
         }
@@ -234,7 +339,7 @@ public final class ResponseStore implements AutoCloseable {
         }
         for (Iterator<Entry> oldest = entries.values().iterator(); isFull(more, moreBytes) && oldest.hasNext();) {
             Entry entry = oldest.next();
-            if (entry.state != State.RUNNING) {
+            if (!entry.isBusy()) {
                 oldest.remove();
                 drop(entry);
             }
@@ -249,6 +354,7 @@ public final class ResponseStore implements AutoCloseable {
     private void drop(Entry entry) {
         bytes -= entry.bytes();
         entry.close();
+        news.signalAll();
     }
 
     private void watchExpiry() {
@@ -325,21 +431,29 @@ public final class ResponseStore implements AutoCloseable {
         private final int ownFrom;
         private final Content cancelled;
         private final Runnable cancel;
+        private final Optional<KeptEvents> events;
         private final long expiresNanos;
         private Content object;
         private State state = State.RUNNING;
 
-        private Entry(Content items, int ownFrom, Content running, Content cancelled, Runnable cancel, long expiresNanos) {
+        private Entry(Content items, int ownFrom, Content running, Content cancelled, Runnable cancel, Optional<KeptEvents> events,
+                long expiresNanos) {
             this.items = items;
             this.ownFrom = ownFrom;
             this.object = running;
             this.cancelled = cancelled;
             this.cancel = cancel;
+            this.events = events;
             this.expiresNanos = expiresNanos;
         }
 
         private long bytes() {
-            return items.length() + object.length() + cancelled.length();
+            return items.length() + object.length() + cancelled.length() + events.map(KeptEvents::bytes).orElse(0L);
+        }
+
+        /** Returns whether something is still being written to it. */
+        private boolean isBusy() {
+            return state == State.RUNNING || events.isPresent() && !events.get().isOver();
         }
 
         private void become(State next, Content ended) {
@@ -352,6 +466,7 @@ public final class ResponseStore implements AutoCloseable {
             items.close();
             object.close();
             cancelled.close();
+            events.ifPresent(KeptEvents::close);
         }
     }
 }

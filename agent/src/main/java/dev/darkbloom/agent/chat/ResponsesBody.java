@@ -16,7 +16,7 @@ final class ResponsesBody {
     /** Members that mean the same in both. */
     static final List<String> COPIED = List.of("model", "instructions", "parallel_tool_calls", "max_output_tokens", "temperature", "top_p", "stream",
             "reasoning", "seed", "stop", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty", "logit_bias",
-            "chat_template_kwargs", "enable_thinking");
+            "ignore_eos", "chat_template_kwargs", "enable_thinking");
 
     private static final NameTable INCLUDABLE = NameTable.of(List.of("file_search_call.results", "web_search_call.results",
             "web_search_call.action.sources", "message.input_image.image_url", "computer_call_output.output.image_url",

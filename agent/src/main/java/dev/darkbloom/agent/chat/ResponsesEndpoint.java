@@ -39,7 +39,7 @@ final class ResponsesEndpoint {
             throw AgentException.ofParam(store.isEmpty() ? ErrorCode.UNSUPPORTED_PARAMETER : ErrorCode.INVALID_REQUEST, "background",
                     "a response can run in the background only where it is stored");
         }
-        Run run = new Run(body, stores ? store : Optional.empty());
+        Run run = new Run(body, background, stores ? store : Optional.empty());
         boolean handedOver = false;
         try {
             run.check();
@@ -85,10 +85,11 @@ final class ResponsesEndpoint {
         private final ResponseObject object;
         private final int ownFrom;
         private final boolean stream;
+        private final boolean keepsEvents;
         private final boolean truncates;
         private ResponsesEvents events; // set when a sink is, for a stream
 
-        private Run(RequestBody body, Optional<ResponseStore> keeper) {
+        private Run(RequestBody body, boolean background, Optional<ResponseStore> keeper) {
             this.keeper = keeper;
             try {
                 ContentArena memory = closer.add(new ContentArena());
@@ -98,6 +99,7 @@ final class ResponsesEndpoint {
                 event = closer.add(memory.writer(1024));
                 scratch = closer.add(memory.writer(1024));
                 stream = body.flag("stream", false);
+                keepsEvents = stream && background;
                 truncates = ResponsesBody.truncates(body);
                 ResponsesBody.writeSettings(body, settings);
                 ownFrom = ResponsesItems.write(body, store, context.id().value(), items);
@@ -134,19 +136,26 @@ final class ResponsesEndpoint {
 
         /** Puts the response in the store, if it is to be kept; returns whether it is. */
         private boolean register(CancellableSink sink) {
-            events = stream ? new ResponsesEvents(event, sink) : null;
+            events = stream ? new ResponsesEvents(event, sink, 0, this::keepEvent) : null;
             if (keeper.isEmpty()) {
                 return false;
             }
             try (SseWriter running = SseWriter.allocate(1024); SseWriter cancelled = SseWriter.allocate(1024)) {
                 object.write(running, "in_progress");
                 object.write(cancelled, "cancelled");
-                return keeper.get().begin(object.id(), items.segment(), ownFrom, running.segment(), cancelled.segment(), sink::cancel);
+                return keeper.get().begin(object.id(), items.segment(), ownFrom, running.segment(), cancelled.segment(), sink::cancel,
+                        keepsEvents);
             }
         }
 
         private void keep(MemorySegment ended) {
             keeper.ifPresent(kept -> kept.end(object.id(), ended));
+        }
+
+        private void keepEvent(MemorySegment buffer, long size) {
+            if (keepsEvents) {
+                keeper.ifPresent(kept -> kept.addEvent(object.id(), buffer, size));
+            }
         }
 
         private void inForeground(CancellableSink sink) throws InterruptedException {
@@ -185,6 +194,8 @@ final class ResponsesEndpoint {
             } catch (RuntimeException e) {
                 log.error("response failed id={} cause={}", object.id(), e.getClass().getSimpleName());
                 tellFailed(sink, new AgentException(ErrorCode.INTERNAL, "the request failed inside the agent"));
+            } finally {
+                keeper.ifPresent(kept -> kept.endEvents(object.id()));
             }
         }
 
@@ -198,7 +209,7 @@ final class ResponsesEndpoint {
         private void tellCancelled(CancellableSink sink) {
             if (stream) {
                 beginStream(sink);
-                events.cancelled();
+                events.abort("cancelled", "the response was cancelled");
             } else {
                 object.write(scratch.reset(), "cancelled");
                 sink.document(scratch.segment());

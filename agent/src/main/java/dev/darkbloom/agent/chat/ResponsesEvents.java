@@ -1,19 +1,27 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.content.SseWriter;
+import java.lang.foreign.MemorySegment;
+import java.util.function.ObjLongConsumer;
 
 /**
- * The events of one streamed response: typed, numbered, one at a time: {@link #begin}, what it says, {@link #send}. Borrows its writer and
- * the sink; any thread, one at a time.
+ * The events of one streamed response: typed, numbered, one at a time: {@link #begin}, what it says, {@link #send}. Borrows all it is
+ * given; any thread, one at a time.
  */
 final class ResponsesEvents {
     private final SseWriter event;
     private final ResponseSink sink;
+    private final ObjLongConsumer<MemorySegment> keeper;
     private long sequence;
 
-    ResponsesEvents(SseWriter event, ResponseSink sink) {
+    /**
+     * Events whose first is number {@code sequence}; {@code keeper} hears each before the sink does, as {@link ResponseSink#event} would.
+     */
+    ResponsesEvents(SseWriter event, ResponseSink sink, long sequence, ObjLongConsumer<MemorySegment> keeper) {
         this.event = event;
         this.sink = sink;
+        this.sequence = sequence;
+        this.keeper = keeper;
     }
 
     /** Returns whether an event has been begun. */
@@ -30,6 +38,7 @@ final class ResponsesEvents {
     /** Ends the event and hands it on. */
     void send() {
         event.raw("}");
+        keeper.accept(event.buffer(), event.length());
         sink.event(event.buffer(), event.length());
     }
 
@@ -39,9 +48,9 @@ final class ResponsesEvents {
         send();
     }
 
-    /** Begins a stream that says only that it was cancelled, or goes on with that; and ends it. */
-    void cancelled() {
-        begin("error").raw(",\"code\":\"cancelled\",\"message\":\"the response was cancelled\",\"param\":null");
+    /** Ends the stream with an error, which may be its only event; both texts are ours. */
+    void abort(String code, String message) {
+        begin("error").raw(",\"code\":\"").raw(code).raw("\",\"message\":\"").raw(message).raw("\",\"param\":null");
         send();
         sink.abortStream();
     }

@@ -40,7 +40,6 @@ final class ResponsesShape implements AnswerShape {
     private final SseWriter document;
     private Item item;
     private int items;
-    private boolean complete = true;
     private Choice answer; // once it has ended
 
     /**
@@ -222,19 +221,18 @@ final class ResponsesShape implements AnswerShape {
     @Override
     public void finished(Choice choice, Optional<Usage> total) {
         answer = choice;
-        complete = choice.finishReason() != FinishReason.LENGTH;
         if (items == 0 && item == null) {
             enter(Item.MESSAGE); // an answer without a word is a message without a word
         }
-        leave(complete ? "completed" : "incomplete");
+        leave(choice.isComplete() ? "completed" : "incomplete");
     }
 
     @Override
     public void end(Usage total) {
-        object.writeEnded(document.reset(), complete, output, total, answer, nowSeconds.getAsLong());
+        object.writeEnded(document.reset(), output, total, answer, nowSeconds.getAsLong());
         ended.accept(document.segment());
         if (events.isPresent()) {
-            events.get().response(complete ? "response.completed" : "response.incomplete", document);
+            events.get().response(answer.isComplete() ? "response.completed" : "response.incomplete", document);
             sink.endTypedStream();
         } else {
             sink.document(document.segment());

@@ -25,12 +25,14 @@ final class ResponsesTurns implements AutoCloseable {
     private final SseWriter reasoning = SseWriter.allocate(64);
     private final SseWriter text = SseWriter.allocate(256);
     private final SseWriter calls = SseWriter.allocate(64);
+    private final CalledNames called;
     private int messages;
     private boolean hasText;
 
     private ResponsesTurns(JsonScanner json, SseWriter out) {
         this.json = json;
         this.out = out;
+        called = new CalledNames(json);
     }
 
     /**
@@ -100,6 +102,7 @@ final class ResponsesTurns implements AutoCloseable {
         if (!json.isText(name) || !json.isText(id) || arguments.isEmpty() || json.kind(arguments) != Kind.STRING) {
             throw invalid("a function_call needs call_id, name and arguments, each a string");
         }
+        called.add(id, name);
         calls.raw(calls.length() == 0 ? "" : ",").raw("{\"id\":").raw(json.segment(id)).raw(",\"type\":\"function\",\"function\":{\"name\":")
                 .raw(json.segment(name)).raw(",\"arguments\":").raw(json.segment(arguments)).raw("}}");
     }
@@ -111,7 +114,12 @@ final class ResponsesTurns implements AutoCloseable {
             throw invalid("a function_call_output needs call_id and output");
         }
         flush();
-        out.raw(messages++ == 0 ? "" : ",").raw("{\"role\":\"tool\",\"tool_call_id\":").raw(json.segment(id)).raw(",\"content\":\"");
+        out.raw(messages++ == 0 ? "" : ",").raw("{\"role\":\"tool\",\"tool_call_id\":").raw(json.segment(id));
+        Slice name = called.of(id);
+        if (!name.isEmpty()) {
+            out.raw(",\"name\":").raw(json.segment(name));
+        }
+        out.raw(",\"content\":\"");
         parts(output, out);
         out.raw("\"}");
     }

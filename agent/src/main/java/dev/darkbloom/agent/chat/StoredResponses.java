@@ -6,33 +6,110 @@ import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.content.SseWriter;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
-/** What clients ask about responses that are kept: read one, cancel it, forget it, list what it was asked. Any thread. */
+/**
+ * What clients ask about responses that are kept: read one, whole or as events, cancel it, forget it, list what it was asked. Any thread.
+ */
 public final class StoredResponses {
     private static final int DEFAULT_LIMIT = 20;
     private static final int MAX_LIMIT = 100;
 
     private final ResponseStore store;
+    private final long pingNanos;
 
-    /** Borrows the store. */
-    public StoredResponses(ResponseStore store) {
+    /** Borrows the store; a stream is pinged after {@code pingInterval} of silence, zero for never. */
+    public StoredResponses(ResponseStore store, Duration pingInterval) {
         this.store = store;
+        pingNanos = pingInterval.isZero() ? Long.MAX_VALUE : pingInterval.toNanos();
     }
 
     /**
-     * Answers {@code GET /v1/responses/{id}}.
+     * Answers {@code GET /v1/responses/{id}}: with the response as it is, or with {@code stream=true} with its events behind {@code
+     * starting_after}, those that are still to come included. As in OpenAI's guide to background mode, events are there of responses that
+     * were created with {@code background} and {@code stream}. Blocks until the last one.
      *
      * @param query the names and values behind the question mark
      */
     public void retrieve(String id, Map<String, List<String>> query, ResponseSink sink) {
-        if (query.getOrDefault("stream", List.of()).contains("true")) {
-            throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "stream", "the events of a kept response are not sent again; ask without stream");
+        if (first(query, "stream", "").equals("true")) {
+            int from = startingAfter(query) + 1;
+            if (!store.keepsEvents(id).orElseThrow(StoredResponses::notFound)) {
+                throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "stream",
+                        "no events of this response are kept: it was not created with background and stream, or is too long");
+            }
+            stream(id, from, sink);
+        } else {
+            document(id, sink);
         }
-        document(id, sink);
+    }
+
+    private static int startingAfter(Map<String, List<String>> query) {
+        if (!query.containsKey("starting_after")) {
+            return -1;
+        }
+        try {
+            int number = Integer.parseInt(first(query, "starting_after", ""));
+            if (number >= 0 && number < Integer.MAX_VALUE) {
+                return number;
+            }
+        } catch (NumberFormatException _) {
+            // refused below, as one that is out of range
+        }
+        throw RequestBody.invalid("starting_after", "starting_after must be an event's sequence_number");
+    }
+
+    private void stream(String id, int from, ResponseSink sink) {
+        sink.onGone(store::wakeReaders);
+        sink.beginStream();
+        int next = from;
+        try (Content events = Content.confined(4096)) {
+            while (true) {
+                events.clear();
+                Optional<KeptEvents.Batch> read = store.readEvents(id, next, pingNanos, sink::isGone, events);
+                if (read.isEmpty()) {
+                    abort(next, sink);
+                    return;
+                }
+                KeptEvents.Batch batch = read.get();
+                send(events, batch, sink);
+                next += batch.sizes().length;
+                if (batch.last()) {
+                    sink.endTypedStream();
+                    return;
+                }
+                if (sink.isGone()) {
+                    throw new AgentException(ErrorCode.CANCELLED, "the other side is gone");
+                }
+                if (batch.sizes().length == 0) {
+                    sink.ping();
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AgentException(ErrorCode.CANCELLED, "the request was interrupted");
+        }
+    }
+
+    private static void send(Content events, KeptEvents.Batch batch, ResponseSink sink) {
+        long at = 0;
+        for (int size : batch.sizes()) {
+            sink.event(events.segment().asSlice(at, size));
+            at += size;
+        }
+    }
+
+    /** Ends a stream whose response was deleted, or grew beyond what is kept, while it was sent. */
+    private static void abort(int sequence, ResponseSink sink) {
+        try (SseWriter event = SseWriter.allocate(256)) {
+            new ResponsesEvents(event, sink, sequence, (_, _) -> { })
+                    .abort(ErrorCode.NOT_FOUND.wireCode(), "the events of this response are no longer kept");
+        }
     }
 
     /** Answers {@code POST /v1/responses/{id}/cancel}: with the response, also when it was cancelled before. */

@@ -189,7 +189,7 @@ public final class AgentRuntime implements AutoCloseable {
         FunctionCounter.builder("darkbloom.unknown.parameters", completions, Completions::unknownParameters)
                 .description("Parameters that nobody documents, in requests; they are ignored").register(registry);
         return new ApiServices(completions::run, engine, models, models.props(engine, build), registry,
-                Optional.of(new StoredResponses(store)));
+                Optional.of(new StoredResponses(store, settings.pingInterval())));
     }
 
     /**

@@ -20,15 +20,28 @@ class MessagesRoutesTest {
     private static final RequestRunner OK = (_, _, _, sink) -> sink.document(OffHeap.utf8("{}"));
 
     private static void assertError(HttpResponse<String> answer, int status, String type) {
+        assertThat(answer.statusCode()).isEqualTo(status);
+        assertError(answer.body(), answer.headers().firstValue("request-id").orElse("none"), type);
+    }
+
+    private static void assertError(String body, String requestId, String type) {
         try {
-            JsonNode json = new ObjectMapper().readTree(answer.body());
-            assertThat(answer.statusCode()).isEqualTo(status);
-            assertThat(json.path("type").textValue()).isEqualTo("error");
+            JsonNode json = new ObjectMapper().readTree(body);
+            assertThat(json.path("type").textValue()).as(body).isEqualTo("error");
             assertThat(json.path("error").path("type").textValue()).isEqualTo(type);
             assertThat(json.path("error").path("message").textValue()).isNotBlank();
-            assertThat(json.path("request_id").textValue()).isEqualTo(answer.headers().firstValue("request-id").orElseThrow());
+            assertThat(json.path("request_id").textValue()).isEqualTo(requestId);
         } catch (IOException e) {
-            throw new AssertionError(answer.body(), e);
+            throw new AssertionError(body, e);
+        }
+    }
+
+    /** Asks with a target that HTTP clients do not send. */
+    private static void assertRefused(TestServer server, String target, int status, String type) {
+        try (RawConnection connection = server.connect()) {
+            RawConnection.Answer answer = connection.send(RawConnection.request("GET", target)).read();
+            assertThat(answer.status()).as(target).isEqualTo(status);
+            assertError(answer.body(), answer.headers().get("request-id"), type);
         }
     }
 
@@ -69,6 +82,33 @@ class MessagesRoutesTest {
             assertError(server.get("/v1/messages"), 405, "invalid_request_error");
             var large = HttpRequest.BodyPublishers.ofByteArray(new byte[(32 << 20) + 1]);
             assertError(server.send(server.request("/v1/messages").POST(large)), 413, "request_too_large");
+        }
+    }
+
+    @Test
+    void refusalsOfWhatHasNoRouteHaveItWhereTheClientIsThatApis() {
+        try (var server = TestServer.open(OK)) {
+            for (String path : List.of("/v1/messagesx", "/v1/messages/batches", "/v1/v1/complete", "/messages/none?beta=true")) {
+                assertError(server.get(path), 404, "not_found_error");
+            }
+            assertRefused(server, "http://localhost/v1/messages/none", 404, "not_found_error");
+            assertRefused(server, "/v1/messages/%zz", 400, "invalid_request_error");
+            for (String path : List.of("/v1/files", "/v1/models/none")) {
+                assertError(server.send(server.request(path).header("anthropic-version", "2023-06-01")), 404, "not_found_error");
+            }
+            assertError(server.send(server.anonymous("/v1/messagesx").GET()), 401, "authentication_error");
+        }
+    }
+
+    @Test
+    void refusalsToOthersStayInTheirOwnWords() {
+        try (var server = TestServer.open(OK)) {
+            assertThat(server.get("/v1/filesx").body()).startsWith("{\"error\":{");
+            assertThat(server.get("/v1/models/none").body()).startsWith("{\"error\":{");
+            assertThat(server.get("/v1/mess").body()).startsWith("{\"error\":{");
+            HttpResponse<String> chat = server.send(server.request("/v1/chat/completions").header("anthropic-version", "2023-06-01").GET());
+            assertThat(chat.statusCode()).isEqualTo(405);
+            assertThat(chat.body()).startsWith("{\"error\":{");
         }
     }
 

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -23,6 +24,7 @@ final class RawConnection implements AutoCloseable {
     private RawConnection(Socket socket) throws IOException {
         this.socket = socket;
         socket.setSoTimeout(TIMEOUT_MILLIS);
+        socket.setTcpNoDelay(true); // what is sent in pieces goes in pieces, and at once
         in = new BufferedInputStream(socket.getInputStream());
     }
 
@@ -101,6 +103,20 @@ final class RawConnection implements AutoCloseable {
             String chunk = new String(in.readNBytes(size), StandardCharsets.UTF_8);
             line();
             return chunk;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Reads what there is, waiting for the first byte of it, but no more than {@code max} bytes. */
+    byte[] readSome(int max) {
+        try {
+            byte[] bytes = new byte[max];
+            int size = in.read(bytes);
+            if (size < 0) {
+                throw new IOException("ended inside an answer");
+            }
+            return Arrays.copyOf(bytes, size);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

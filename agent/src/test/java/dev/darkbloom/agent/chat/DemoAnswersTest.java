@@ -5,17 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.darkbloom.agent.base.RequestId;
-import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.engine.NanoClock;
-import dev.darkbloom.agent.testing.DemoEngine;
-import dev.darkbloom.agent.testing.OffHeap;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -24,29 +18,17 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The demo model through the whole of this room and the real engine: every answer that its evaluation set calls right. */
 @Tag("model")
 class DemoAnswersTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private static DemoEngine demo;
-    private static Completions completions;
-
-    @BeforeAll
-    static void load() throws InterruptedException {
-        demo = DemoEngine.open();
-        completions = new Completions(demo.engine(), CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-    }
-
-    @AfterAll
-    static void close() {
-        demo.close();
-    }
+    @RegisterExtension
+    static final DemoFixture demo = new DemoFixture();
 
     @Test
     void documentsAreTheEvaluationSetsAnswers() throws IOException {
@@ -133,11 +115,7 @@ class DemoAnswersTest {
     }
 
     private static RecordingSink ask(ObjectNode request) {
-        var sink = new RecordingSink();
-        try (Content body = OffHeap.body(request.toString())) {
-            completions.run(Endpoint.CHAT_COMPLETIONS, new RequestId("r"), body, sink);
-        }
-        return sink;
+        return demo.ask(Endpoint.CHAT_COMPLETIONS, request.toString());
     }
 
     private static void assertAllSlotsFree() {

@@ -7,20 +7,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
-import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.engine.NanoClock;
-import dev.darkbloom.agent.testing.DemoEngine;
-import dev.darkbloom.agent.testing.OffHeap;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.time.Duration;
-import java.time.InstantSource;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -35,19 +29,8 @@ class DemoFeaturesTest {
             + "{\"type\":\"function\",\"function\":{\"name\":\"add\",\"description\":\"Adds a and b\",\"parameters\":{\"type\":\"object\","
             + "\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"integer\"}},\"required\":[\"a\",\"b\"]}}}]";
 
-    private static DemoEngine demo;
-    private static Completions completions;
-
-    @BeforeAll
-    static void load() throws InterruptedException {
-        demo = DemoEngine.open();
-        completions = new Completions(demo.engine(), CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-    }
-
-    @AfterAll
-    static void close() {
-        demo.close();
-    }
+    @RegisterExtension
+    static final DemoFixture demo = new DemoFixture();
 
     @AfterEach
     void everySlotIsFreeAndEveryContentClosed() {
@@ -68,7 +51,7 @@ class DemoFeaturesTest {
     @Test
     void usageCountsAgreeWithTheTokenizer() {
         JsonNode usage = chat(HELLO).json().path("usage");
-        String prompt = ask(Endpoint.APPLY_TEMPLATE, "{" + HELLO + "}").json().path("prompt").textValue();
+        String prompt = demo.ask(Endpoint.APPLY_TEMPLATE, "{" + HELLO + "}").json().path("prompt").textValue();
         int promptTokens = tokens(prompt);
 
         assertThat(usage.path("prompt_tokens").intValue()).isEqualTo(promptTokens);
@@ -79,9 +62,9 @@ class DemoFeaturesTest {
     @Test
     void tokensAndTextAreEachOthersInverse() {
         String text = "Größe 漢字 🚀 and <|im_end|> too";
-        JsonNode tokens = ask(Endpoint.TOKENIZE, "{\"content\":" + quoted(text) + "}").json().path("tokens");
+        JsonNode tokens = demo.ask(Endpoint.TOKENIZE, "{\"content\":" + quoted(text) + "}").json().path("tokens");
 
-        assertThat(ask(Endpoint.DETOKENIZE, "{\"tokens\":" + tokens + "}").json().path("content").textValue()).isEqualTo(text);
+        assertThat(demo.ask(Endpoint.DETOKENIZE, "{\"tokens\":" + tokens + "}").json().path("content").textValue()).isEqualTo(text);
     }
 
     @Test
@@ -140,7 +123,8 @@ class DemoFeaturesTest {
         JsonNode object = JSON.readTree(content(chat(HELLO + ",\"max_tokens\":200,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"schema\":"
                 + "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\",\"minimum\":3,\"maximum\":7}},\"required\":[\"n\"],\"additionalProperties\":false}}}")));
         assertThat(object.path("n").intValue()).isBetween(3, 7);
-        String text = ask(Endpoint.COMPLETIONS, "{\"prompt\":\"Hello\",\"temperature\":0,\"json_schema\":{\"enum\":[\"red\",\"blue\"]}}").json()
+        String text = demo
+                .ask(Endpoint.COMPLETIONS, "{\"prompt\":\"Hello\",\"temperature\":0,\"json_schema\":{\"enum\":[\"red\",\"blue\"]}}").json()
                 .path("choices").path(0).path("text").textValue();
         assertThat(text.strip()).isIn("\"red\"", "\"blue\"");
         assertThat(content(chat("\"max_tokens\":200,\"temperature\":0,\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":"
@@ -180,7 +164,7 @@ class DemoFeaturesTest {
 
     @Test
     void aTextCompletionContinuesItsPrompt() {
-        JsonNode choice = ask(Endpoint.COMPLETIONS, "{\"temperature\":0,\"echo\":true,\"prompt\":"
+        JsonNode choice = demo.ask(Endpoint.COMPLETIONS, "{\"temperature\":0,\"echo\":true,\"prompt\":"
                 + quoted("<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n") + "}").json().path("choices").path(0);
 
         assertThat(choice.path("text").textValue()).endsWith("</think>\n\n" + ANSWER);
@@ -230,20 +214,20 @@ class DemoFeaturesTest {
     @Test
     void aClientThatGoesAwayFreesItsSlots() {
         var sink = new RecordingSink(6);
-        AgentException refused = catchThrowableOfType(AgentException.class, () -> ask(Endpoint.CHAT_COMPLETIONS,
+        AgentException refused = catchThrowableOfType(AgentException.class, () -> demo.ask(Endpoint.CHAT_COMPLETIONS,
                 "{\"stream\":true,\"n\":2,\"ignore_eos\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Tell me a story.\"}]}", sink));
 
         assertThat(refused.code()).isEqualTo(ErrorCode.CANCELLED);
     }
 
     private static AgentException refusal(Endpoint endpoint, String body) {
-        AgentException refused = catchThrowableOfType(AgentException.class, () -> ask(endpoint, body));
+        AgentException refused = catchThrowableOfType(AgentException.class, () -> demo.ask(endpoint, body));
         assertThat(refused).isNotNull();
         return refused;
     }
 
     private static int tokens(String text) {
-        return ask(Endpoint.TOKENIZE, "{\"content\":" + quoted(text) + "}").json().path("tokens").size();
+        return demo.ask(Endpoint.TOKENIZE, "{\"content\":" + quoted(text) + "}").json().path("tokens").size();
     }
 
     private static String content(RecordingSink sink) {
@@ -251,18 +235,7 @@ class DemoFeaturesTest {
     }
 
     private static RecordingSink chat(String members) {
-        return ask(Endpoint.CHAT_COMPLETIONS, "{" + members + "}");
-    }
-
-    private static RecordingSink ask(Endpoint endpoint, String body) {
-        return ask(endpoint, body, new RecordingSink());
-    }
-
-    private static RecordingSink ask(Endpoint endpoint, String body, RecordingSink sink) {
-        try (Content content = OffHeap.body(body)) {
-            completions.run(endpoint, new RequestId("r"), content, sink);
-        }
-        return sink;
+        return demo.ask(Endpoint.CHAT_COMPLETIONS, "{" + members + "}");
     }
 
     private static String quoted(String text) {

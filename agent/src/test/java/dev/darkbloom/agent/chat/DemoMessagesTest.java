@@ -6,20 +6,12 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.darkbloom.agent.base.AgentException;
-import dev.darkbloom.agent.base.RequestId;
-import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.engine.NanoClock;
-import dev.darkbloom.agent.testing.DemoEngine;
-import dev.darkbloom.agent.testing.OffHeap;
-import dev.darkbloom.agent.testing.RecordingSink;
 import java.io.IOException;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** The Messages API over the demo model and the real engine. */
 @Tag("model")
@@ -28,34 +20,15 @@ class DemoMessagesTest {
     private static final String WEATHER = "{\"name\":\"get_weather\",\"description\":\"Get the weather\",\"input_schema\":{\"type\":\"object\","
             + "\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}";
 
-    private static DemoEngine demo;
-    private static Completions completions;
-
-    @BeforeAll
-    static void load() throws InterruptedException {
-        demo = DemoEngine.open();
-        completions = new Completions(demo.engine(), CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-    }
-
-    @AfterAll
-    static void close() {
-        demo.close();
-    }
-
-    private static RecordingSink ask(Endpoint endpoint, String body) {
-        var sink = new RecordingSink();
-        try (Content content = OffHeap.body(body)) {
-            completions.run(endpoint, new RequestId("r"), content, sink);
-        }
-        return sink;
-    }
+    @RegisterExtension
+    static final DemoFixture demo = new DemoFixture();
 
     private static String body(String more) {
         return "{\"model\":\"demo\",\"max_tokens\":60,\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]" + more + "}";
     }
 
     private static JsonNode message(String more) {
-        return ask(Endpoint.MESSAGES, body(more)).json();
+        return demo.ask(Endpoint.MESSAGES, body(more)).json();
     }
 
     private static String text(JsonNode message) {
@@ -66,7 +39,7 @@ class DemoMessagesTest {
 
     @Test
     void theAnswerIsThatOfTheChatApi() {
-        JsonNode chat = ask(Endpoint.CHAT_COMPLETIONS, body("")).json();
+        JsonNode chat = demo.ask(Endpoint.CHAT_COMPLETIONS, body("")).json();
         JsonNode message = message("");
 
         assertThat(text(message)).isEqualTo(chat.path("choices").path(0).path("message").path("content").textValue()).isNotEmpty();
@@ -128,7 +101,7 @@ class DemoMessagesTest {
             JsonNode whole = message(more);
             var text = new StringBuilder();
             JsonNode stop = null;
-            for (JsonNode event : ask(Endpoint.MESSAGES, body(more + ",\"stream\":true")).events()) {
+            for (JsonNode event : demo.ask(Endpoint.MESSAGES, body(more + ",\"stream\":true")).events()) {
                 text.append(event.path("delta").path("text").asText(""));
                 stop = event.path("type").textValue().equals("message_delta") ? event.path("delta").path("stop_reason") : stop;
             }
@@ -142,7 +115,7 @@ class DemoMessagesTest {
         List<Integer> counts = new ArrayList<>();
         for (String more : MessagesBodyTest.BODIES) {
             JsonNode usage = message(more).path("usage");
-            int counted = ask(Endpoint.COUNT_TOKENS, body(more)).json().path("input_tokens").intValue();
+            int counted = demo.ask(Endpoint.COUNT_TOKENS, body(more)).json().path("input_tokens").intValue();
 
             assertThat(counted).as(more).isEqualTo(usage.path("input_tokens").intValue() + usage.path("cache_read_input_tokens").intValue());
             counts.add(counted);
@@ -161,7 +134,7 @@ class DemoMessagesTest {
     @Test
     void anUnknownModelIsRefused() {
         AgentException refused = catchThrowableOfType(AgentException.class,
-                () -> ask(Endpoint.MESSAGES, body("").replace("\"demo\"", "\"other\"")));
+                () -> demo.ask(Endpoint.MESSAGES, body("").replace("\"demo\"", "\"other\"")));
 
         assertThat(refused.code().messagesType()).isEqualTo("not_found_error");
     }

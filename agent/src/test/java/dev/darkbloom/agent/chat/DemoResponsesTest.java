@@ -6,58 +6,29 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
-import dev.darkbloom.agent.base.RequestId;
-import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.engine.NanoClock;
-import dev.darkbloom.agent.testing.DemoEngine;
-import dev.darkbloom.agent.testing.OffHeap;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.Map;
-import java.util.Optional;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 @Tag("model")
 class DemoResponsesTest {
     private static final String WEATHER = "\"tools\":[{\"type\":\"function\",\"name\":\"get_weather\",\"parameters\":{\"type\":\"object\","
             + "\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}}]";
 
-    private static DemoEngine demo;
-    private static ResponseStore store;
-    private static StoredResponses stored;
-    private static Completions completions;
-    private static int requests;
-
-    @BeforeAll
-    static void load() throws InterruptedException {
-        demo = DemoEngine.open();
-        store = new ResponseStore(new ResponseStore.Limits(64, 16 << 20, Duration.ofHours(1)), NanoClock.SYSTEM);
-        stored = new StoredResponses(store);
-        completions = new Completions(demo.engine(), CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM, Optional.of(store));
-    }
-
-    @AfterAll
-    static void close() {
-        store.close();
-        demo.close();
-    }
+    @RegisterExtension
+    static final DemoFixture demo = new DemoFixture();
 
     private static JsonNode ask(String members) {
-        var sink = new RecordingSink();
-        try (Content body = OffHeap.body("{\"model\":\"demo\",\"temperature\":0,\"max_output_tokens\":80," + members + "}")) {
-            completions.run(Endpoint.RESPONSES, new RequestId("r" + requests++), body, sink);
-        }
-        return sink.json();
+        return demo.ask(Endpoint.RESPONSES, "{\"model\":\"demo\",\"temperature\":0,\"max_output_tokens\":80," + members + "}").json();
     }
 
     private static JsonNode retrieve(String id) {
         var sink = new RecordingSink();
-        stored.retrieve(id, Map.of(), sink);
+        demo.stored().retrieve(id, Map.of(), sink);
         return sink.json();
     }
 

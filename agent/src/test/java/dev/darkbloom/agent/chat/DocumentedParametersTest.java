@@ -17,8 +17,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Our lists of request parameters against their sources: the types of the pinned {@code openai} package, the README of the pinned llama-server
- * and the list from which that one reads a request. A name that appears there, and one of ours that no longer does, is decided upon here.
+ * Our lists of request parameters against their sources: the types of the pinned {@code openai} and {@code @anthropic-ai/sdk} packages, the
+ * README of the pinned llama-server and the list from which that one reads a request. A name that appears there, and one of ours that no
+ * longer does, is decided upon here.
  */
 @Tag("model")
 class DocumentedParametersTest {
@@ -68,6 +69,34 @@ class DocumentedParametersTest {
     }
 
     @Test
+    void everyResponsesParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        Set<String> ours = union(
+                // chat's, for models that want other settings than their file has
+                Set.of("seed", "stop", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty", "logit_bias",
+                        "ignore_eos", "chat_template_kwargs", "enable_thinking"),
+                // a member of the response, and of requests in earlier packages
+                Set.of("max_tool_calls"));
+        compare(Parameters.RESPONSES, members("responses/responses.d.ts", "ResponseCreateParamsBase"), ours);
+    }
+
+    @Test
+    void everyMessagesParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
+        Set<String> documented = union(
+                messagesMembers("messages/messages.d.ts", "MessageCreateParamsBase"),
+                messagesMembers("messages/messages.d.ts", "MessageCountTokensParams"),
+                messagesMembers("beta/messages/messages.d.ts", "MessageCreateParamsBase"),
+                messagesMembers("beta/messages/messages.d.ts", "MessageCountTokensParams"));
+        Set<String> ours = union(
+                // members of requests in earlier packages
+                Set.of("temperature", "top_p", "top_k"),
+                // chat's, for models that want other settings than their file has
+                Set.of("seed", "min_p", "typical_p", "top_n_sigma", "repeat_penalty", "repeat_last_n", "presence_penalty",
+                        "frequency_penalty", "samplers", "ignore_eos", "logit_bias", "grammar", "chat_template_kwargs",
+                        "sse_ping_interval"));
+        compare(Parameters.MESSAGES, documented, ours);
+    }
+
+    @Test
     void everyEmbeddingsParameterIsDocumentedAndEveryDocumentedOneHasAnAnswer() throws IOException, InterruptedException {
         Set<String> documented = union(
                 members("embeddings.d.ts", "EmbeddingCreateParams"),
@@ -88,9 +117,18 @@ class DocumentedParametersTest {
         assertThat(difference(parameters.all(), documented)).as("our names that neither source knows").isEqualTo(new TreeSet<>(ours));
     }
 
-    /** Returns the members of an interface in the package's type declarations. */
+    /** Returns the members of an interface in the openai package's type declarations. */
     private static Set<String> members(String file, String type) throws IOException, InterruptedException {
-        Path declarations = SdkPrograms.installed().resolve("node_modules/openai/resources").resolve(file);
+        return declared("openai", file, type);
+    }
+
+    /** Returns those of Anthropic's package, which names what goes into a header as the rest. */
+    private static Set<String> messagesMembers(String file, String type) throws IOException, InterruptedException {
+        return declared("@anthropic-ai/sdk", file, type);
+    }
+
+    private static Set<String> declared(String name, String file, String type) throws IOException, InterruptedException {
+        Path declarations = SdkPrograms.installed().resolve("node_modules").resolve(name).resolve("resources").resolve(file);
         return names(Files.readString(declarations), "export interface " + type + " {", "\n}", MEMBER);
     }
 

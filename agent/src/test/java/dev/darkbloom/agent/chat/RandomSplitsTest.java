@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.darkbloom.agent.testing.FakeGeneration.Script;
+import dev.darkbloom.agent.testing.RandomAnswer;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -16,17 +17,7 @@ import org.junit.jupiter.api.Test;
  */
 class RandomSplitsTest {
     private static final String TOOLS = "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"add\"}}]";
-    private static final String[] PIECES = {"a", "be", "\n", " ", "é", "漢字", "🚀", "\\", "\"", "{}", "ST", "S", "\u0001", "ẞ"};
-
     private final Random random = new Random(20_261_124);
-
-    private String text(int pieces) {
-        var text = new StringBuilder("x"); // leading and trailing blanks are the template's affair
-        for (int i = 0; i < pieces; i++) {
-            text.append(PIECES[random.nextInt(PIECES.length)]);
-        }
-        return text.append('y').toString();
-    }
 
     private Script script(String answer) {
         return Script.of(answer).perAwait(1 + random.nextInt(random.nextBoolean() ? 4 : 60));
@@ -39,20 +30,18 @@ class RandomSplitsTest {
     @Test
     void theDeltasAreTheWholeAnswer() {
         for (int round = 0; round < 300; round++) {
-            String reasoning = text(random.nextInt(20));
-            String content = text(random.nextInt(40));
-            String arguments = "{\"a\":" + text(random.nextInt(20)) + "}";
-            String answer = "<think>" + reasoning + "</think>" + content + "<call add>" + arguments + "</call>";
+            var said = RandomAnswer.of(random, 20);
+            String answer = said.text();
 
             RecordingSink sink = stream(answer, TOOLS);
-            assertThat(joined(sink, 0, "reasoning_content")).as(answer).isEqualTo(reasoning);
-            assertThat(joined(sink, 0, "content")).as(answer).isEqualTo(content);
-            assertThat(joinedArguments(sink)).as(answer).isEqualTo(arguments);
+            assertThat(joined(sink, 0, "reasoning_content")).as(answer).isEqualTo(said.reasoning());
+            assertThat(joined(sink, 0, "content")).as(answer).isEqualTo(said.content());
+            assertThat(joinedArguments(sink)).as(answer).isEqualTo(said.arguments());
 
             JsonNode message = ChatFixture.answering(script(answer)).chat(TOOLS).json().path("choices").path(0).path("message");
-            assertThat(message.path("reasoning_content").textValue()).isEqualTo(reasoning);
-            assertThat(message.path("content").textValue()).isEqualTo(content);
-            assertThat(message.path("tool_calls").path(0).path("function").path("arguments").textValue()).isEqualTo(arguments);
+            assertThat(message.path("reasoning_content").textValue()).isEqualTo(said.reasoning());
+            assertThat(message.path("content").textValue()).isEqualTo(said.content());
+            assertThat(message.path("tool_calls").path(0).path("function").path("arguments").textValue()).isEqualTo(said.arguments());
         }
     }
 
@@ -60,8 +49,8 @@ class RandomSplitsTest {
     void theDeltasEndBeforeTheStopString() {
         for (int round = 0; round < 300; round++) {
             String stop = random.nextBoolean() ? "STOP" : "S漢🚀T";
-            String content = text(random.nextInt(30));
-            String answer = content + stop + text(5);
+            String content = RandomAnswer.text(random, random.nextInt(30));
+            String answer = content + stop + RandomAnswer.text(random, 5);
 
             RecordingSink sink = stream(answer, "\"stop\":[\"never\",\"" + stop + "\"]");
             assertThat(joined(sink, 0, "content")).as(answer).isEqualTo(content);

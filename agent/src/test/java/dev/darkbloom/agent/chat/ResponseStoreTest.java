@@ -8,9 +8,11 @@ import dev.darkbloom.agent.testing.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
@@ -27,7 +29,7 @@ class ResponseStoreTest {
     }
 
     private boolean begin(ResponseStore store, String id) {
-        return store.begin(id, text("[1]"), 0, text("running"), text("cancelled"), cancels::incrementAndGet);
+        return store.begin(id, text("[1]"), 0, text("running"), text("cancelled"), cancels::incrementAndGet, false);
     }
 
     private static String object(ResponseStore store, String id) {
@@ -116,7 +118,7 @@ class ResponseStoreTest {
         ResponseStore store = store(8, 1000);
         var cancelled = new CountDownLatch(1);
         var ended = new AtomicInteger();
-        store.begin("a", text("[]"), 0, text("running"), text("cancelled"), cancelled::countDown);
+        store.begin("a", text("[]"), 0, text("running"), text("cancelled"), cancelled::countDown, false);
         store.run("run", () -> {
             try {
                 cancelled.await();
@@ -127,5 +129,113 @@ class ResponseStoreTest {
         });
         store.close();
         assertThat(ended).hasValue(1);
+    }
+
+    private void beginWithEvents(ResponseStore store, String id) {
+        assertThat(store.begin(id, text("[1]"), 0, text("running"), text("cancelled"), cancels::incrementAndGet, true)).isTrue();
+    }
+
+    private static void event(ResponseStore store, String id, String event) {
+        MemorySegment bytes = text(event);
+        store.addEvent(id, bytes, bytes.byteSize());
+    }
+
+    /** Reads from an event on without waiting: the events with a bar behind each, and a full stop where there will be no more. */
+    private static String events(ResponseStore store, String id, int from) {
+        try (Content target = Content.confined(16)) {
+            var read = store.readEvents(id, from, 0, () -> false, target);
+            if (read.isEmpty()) {
+                return "none";
+            }
+            var told = new StringBuilder();
+            int at = 0;
+            for (int size : read.get().sizes()) {
+                told.append(OffHeap.text(target.segment().asSlice(at, size))).append('|');
+                at += size;
+            }
+            return told.append(read.get().last() ? "." : "").toString();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void eventsAreReadAgainFromAnyOn() {
+        try (ResponseStore store = store(4, 1000)) {
+            beginWithEvents(store, "a");
+            begin(store, "b");
+            assertThat(events(store, "a", 0)).isEmpty();
+            event(store, "a", "one");
+            event(store, "a", "two!");
+            assertThat(events(store, "a", 0)).isEqualTo("one|two!|");
+            assertThat(events(store, "a", 1)).isEqualTo("two!|");
+            store.end("a", text("done"));
+            event(store, "a", "three");
+            store.endEvents("a");
+            event(store, "a", "too late");
+            assertThat(events(store, "a", 2)).isEqualTo("three|.");
+            assertThat(events(store, "a", 7)).isEqualTo(".");
+            assertThat(store.keepsEvents("a")).contains(true);
+            assertThat(store.keepsEvents("b")).contains(false);
+            assertThat(store.keepsEvents("c")).isEmpty();
+            assertThat(events(store, "b", 0)).isEqualTo("none");
+        }
+    }
+
+    @Test
+    void eventsAreBoundedByAQuarterOfTheStore() {
+        try (ResponseStore store = store(4, 400)) {
+            beginWithEvents(store, "a");
+            event(store, "a", "x".repeat(80));
+            long before = store.bytes();
+            assertThat(store.keepsEvents("a")).contains(true);
+            event(store, "a", "x".repeat(20));
+            assertThat(store.keepsEvents("a")).contains(false);
+            assertThat(store.bytes()).isEqualTo(before - 84);
+            event(store, "a", "x");
+            assertThat(events(store, "a", 0)).isEqualTo("none");
+            store.end("a", text("done"));
+            store.endEvents("a");
+            assertThat(object(store, "a")).isEqualTo("done");
+        }
+    }
+
+    @Test
+    void eventsHaveOlderResponsesMakeRoomButNotTheirOwn() {
+        try (ResponseStore store = store(4, 160)) {
+            begin(store, "a");
+            store.end("a", text("x".repeat(100)));
+            beginWithEvents(store, "b");
+            event(store, "b", "x".repeat(30));
+            assertThat(object(store, "a")).isEqualTo("none");
+            store.end("b", text("x".repeat(120)));
+            assertThat(events(store, "b", 0)).isEqualTo("x".repeat(30) + "|");
+            event(store, "b", "x");
+            assertThat(events(store, "b", 0)).isEqualTo("none");
+            assertThat(object(store, "b")).isEqualTo("x".repeat(120));
+        }
+    }
+
+    @Test
+    void whoWaitsForEventsIsWokenByEachAndByTheEnd() throws InterruptedException {
+        ResponseStore store = store(4, 1000);
+        for (Runnable news : List.<Runnable>of(() -> event(store, "a", "one"), () -> store.endEvents("a"), () -> store.delete("a"))) {
+            beginWithEvents(store, "a");
+            var seen = new AtomicReference<String>();
+            Thread reader = Thread.ofVirtual().start(() -> {
+                try (Content target = Content.confined(16)) {
+                    seen.set(store.readEvents("a", 0, Long.MAX_VALUE, () -> false, target)
+                            .map(batch -> batch.sizes().length + "" + batch.last()).orElse("none"));
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            Awaitility.await().until(() -> reader.getState() == Thread.State.TIMED_WAITING || reader.getState() == Thread.State.WAITING);
+            news.run();
+            reader.join();
+            assertThat(seen.get()).isIn("1false", "0true", "none");
+            store.delete("a");
+        }
+        store.close();
     }
 }

@@ -28,6 +28,8 @@ public final class RecordingSink implements ResponseSink {
     private boolean typed;
     private boolean gone;
     private long eventGapNanos;
+    private int actsAfterEvents = Integer.MAX_VALUE;
+    private Runnable action = () -> { };
 
     public RecordingSink() {
         this(Integer.MAX_VALUE);
@@ -41,6 +43,13 @@ public final class RecordingSink implements ResponseSink {
     /** Asks for some time between events. */
     public RecordingSink withEventGap(long nanos) {
         eventGapNanos = nanos;
+        return this;
+    }
+
+    /** Does something, before an event's sender goes on, when so many have been sent. */
+    public RecordingSink after(int eventCount, Runnable then) {
+        actsAfterEvents = eventCount;
+        action = then;
         return this;
     }
 
@@ -86,6 +95,9 @@ public final class RecordingSink implements ResponseSink {
         events.add(line.substring(6));
         if (events.size() >= goneAfterEvents) {
             goAway();
+        }
+        if (events.size() == actsAfterEvents) {
+            action.run();
         }
     }
 
