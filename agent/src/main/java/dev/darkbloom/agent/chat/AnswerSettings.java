@@ -41,6 +41,15 @@ record AnswerSettings(boolean stream, boolean includeUsage, int choices, int max
                 pingNanos(body, settings.pingInterval()));
     }
 
+    /** As the other; of a request that a coordinator passed on, which settles one answer. */
+    static AnswerSettings read(RequestBody body, RequestContext context, boolean chat) {
+        AnswerSettings form = read(body, context.settings(), chat);
+        if (context.isRelayed() && form.choices() > 1) {
+            throw RequestBody.invalid("n", "n above 1 is not answered through a coordinator");
+        }
+        return form;
+    }
+
     private static boolean includeUsage(RequestBody body, Slice options) {
         Slice value = body.json().member(options, "include_usage");
         if (value.isEmpty()) {

@@ -34,7 +34,7 @@ final class ChatEndpoint {
 
     /** Answers {@code /v1/chat/completions}. */
     void complete(RequestBody body) throws InterruptedException {
-        AnswerSettings form = AnswerSettings.read(body, context.settings(), true);
+        AnswerSettings form = AnswerSettings.read(body, context, true);
         complete(body, form, "chatcmpl-", (memory, head, _, _) -> form.stream()
                 ? new ChatChunks(memory, head, context.sink(), form.includeUsage())
                 : new ChatDocument(memory, head, context.sink()));

@@ -4,9 +4,13 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.content.JsonScanner;
+import dev.darkbloom.agent.content.NameTable;
+import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.NanoClock;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
@@ -20,6 +24,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Completions {
     private static final Logger log = LoggerFactory.getLogger(Completions.class);
+
+    /** What a coordinator says of the API that a body is of. */
+    private static final NameTable RELAYED = NameTable.of(List.of("/v1/chat/completions", "/v1/completions", "/v1/messages"));
 
     private final ModelPool pool;
     private final CompletionsSettings settings;
@@ -61,8 +68,35 @@ public final class Completions {
      *     the thread was interrupted
      */
     public void run(Endpoint endpoint, RequestId id, Content body, ResponseSink sink) {
+        run(endpoint, body, new RequestContext(pool, settings, clock, nanoClock, id, sink, false));
+    }
+
+    /**
+     * Answers a request that a coordinator passed on (provider protocol, 7 and 8): a chat, or what its member {@code endpoint} says. A whole
+     * answer has a form that coordinators let through as it is. Parameters and failures as in {@link #run}, but that a sink which takes failures
+     * has them thrown at any time.
+     */
+    public void relay(RequestId id, Content body, ResponseSink sink) {
+        run(relayedEndpoint(body), body, new RequestContext(pool, settings, clock, nanoClock, id, sink, true));
+    }
+
+    private static Endpoint relayedEndpoint(Content body) {
+        JsonScanner json = JsonScanner.of(body.segment());
+        Slice value = json.kind(json.root()) == JsonScanner.Kind.OBJECT ? json.member(json.root(), "endpoint") : Slice.EMPTY;
+        if (value.isEmpty() || json.kind(value) == JsonScanner.Kind.NULL) {
+            return Endpoint.CHAT_COMPLETIONS;
+        }
+        String name = json.kind(value) == JsonScanner.Kind.STRING ? RELAYED.find(json, value).orElse("") : "";
+        return switch (name) {
+            case "/v1/chat/completions" -> Endpoint.CHAT_COMPLETIONS;
+            case "/v1/completions" -> Endpoint.COMPLETIONS;
+            case "/v1/messages" -> Endpoint.MESSAGES;
+            default -> throw AgentException.ofParam(ErrorCode.INVALID_REQUEST, "endpoint", "endpoint is not one that this agent answers");
+        };
+    }
+
+    private void run(Endpoint endpoint, Content body, RequestContext context) {
         long begun = nanoClock.nanoTime();
-        var context = new RequestContext(pool, settings, clock, nanoClock, id, sink);
         try {
             RequestBody request = RequestBody.read(body.segment(), parameters(endpoint), unknownParameters);
             switch (endpoint) {
@@ -81,7 +115,7 @@ public final class Completions {
             Thread.currentThread().interrupt();
             throw new AgentException(ErrorCode.CANCELLED, "the request was interrupted");
         }
-        log.debug("request answered id={} endpoint={} ms={}", id, endpoint, (nanoClock.nanoTime() - begun) / 1_000_000);
+        log.debug("request answered id={} endpoint={} ms={}", context.id(), endpoint, (nanoClock.nanoTime() - begun) / 1_000_000);
     }
 
     private static Parameters parameters(Endpoint endpoint) {

@@ -12,13 +12,19 @@ import java.util.Optional;
 final class MessagesDocument extends MessagesShape {
     private final ResponseHead head;
     private final ResponseSink sink;
+    private final boolean isRelayed;
     private final SseWriter content;
     private final Content input; // of the tool use that is open
     private Choice finished;
 
-    /** Borrows {@code memory} and {@code sink}; the rest as in {@link MessagesShape}. */
-    MessagesDocument(ContentArena memory, ResponseHead head, ResponseSink sink, int stopStrings, boolean showsThinking) {
+    /**
+     * Borrows {@code memory} and {@code sink}; the rest as in {@link MessagesShape}.
+     *
+     * @param isRelayed whether it also has to say that it is a response: coordinators take every other document apart
+     */
+    MessagesDocument(ContentArena memory, ResponseHead head, ResponseSink sink, int stopStrings, boolean showsThinking, boolean isRelayed) {
         super(memory, stopStrings, showsThinking);
+        this.isRelayed = isRelayed;
         this.head = head;
         this.sink = sink;
         content = memory.writer(512);
@@ -95,7 +101,7 @@ final class MessagesDocument extends MessagesShape {
             finished.writeWarning(json);
             json.raw(",");
             writeUsage(json, total.promptTokens(), total.cachedTokens(), total.completionTokens());
-            json.raw("}");
+            json.raw(isRelayed ? ",\"object\":\"response\"}" : "}");
             sink.document(json.segment());
         }
     }

@@ -22,10 +22,10 @@ final class MessagesEndpoint {
         boolean showsThinking = MessagesBody.showsThinking(body);
         try (SseWriter rewritten = MessagesBody.rewrite(body, true)) {
             RequestBody chat = RequestBody.read(rewritten.segment(), Parameters.CHAT, unknownParameters);
-            AnswerSettings form = AnswerSettings.read(chat, context.settings(), true);
+            AnswerSettings form = AnswerSettings.read(chat, context, true);
             new ChatEndpoint(context).complete(chat, form, "msg_", (memory, head, promptTokens, stopStrings) -> form.stream()
                     ? new MessagesChunks(memory, head, context, promptTokens, stopStrings, showsThinking)
-                    : new MessagesDocument(memory, head, context.sink(), stopStrings, showsThinking));
+                    : new MessagesDocument(memory, head, context.sink(), stopStrings, showsThinking, context.isRelayed()));
         }
     }
 

@@ -24,8 +24,10 @@ import java.util.Optional;
  * @param nanoClock monotonic time, for pings and deadlines
  * @param id this request's
  * @param sink where its answer goes; borrowed
+ * @param isRelayed whether a coordinator passes the request on, and wants some answers in a form that it lets through
  */
-record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, RequestId id, ResponseSink sink) {
+record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, RequestId id, ResponseSink sink,
+        boolean isRelayed) {
     private static final int MAX_MODEL_BYTES = 512;
 
     /** Returns the name of the model that a request asks for; the only one there is when it names none. */

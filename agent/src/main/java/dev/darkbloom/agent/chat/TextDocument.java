@@ -12,13 +12,19 @@ import java.util.Optional;
 final class TextDocument implements AnswerShape {
     private final ResponseHead head;
     private final ResponseSink sink;
+    private final boolean isRelayed;
     private final ContentArena memory;
     private final LogprobJson logprobs;
     private final List<Choice> choices = new ArrayList<>();
     private final List<SseWriter> texts = new ArrayList<>(); // per choice, escaped
 
-    /** Borrows {@code memory} and {@code sink}. */
-    TextDocument(ContentArena memory, ResponseHead head, ResponseSink sink) {
+    /**
+     * Borrows {@code memory} and {@code sink}.
+     *
+     * @param isRelayed whether it also has to read as a chat completion: coordinators drop the text of others
+     */
+    TextDocument(ContentArena memory, ResponseHead head, ResponseSink sink, boolean isRelayed) {
+        this.isRelayed = isRelayed;
         this.memory = memory;
         this.logprobs = new LogprobJson(memory);
         this.head = head;
@@ -65,12 +71,17 @@ final class TextDocument implements AnswerShape {
 
     @Override
     public void end(Usage total) {
-        try (SseWriter json = SseWriter.allocate(1024 + texts.stream().mapToLong(SseWriter::length).sum())) {
-            head.write(json, "text_completion");
+        try (SseWriter json = SseWriter.allocate(1024 + 2 * texts.stream().mapToLong(SseWriter::length).sum())) {
+            head.write(json, isRelayed ? "chat.completion" : "text_completion");
             json.raw("\"choices\":[");
             for (Choice choice : choices) {
                 json.raw(choice.index() == 0 ? "" : ",").raw("{\"text\":\"").raw(texts.get(choice.index()));
-                json.raw("\",\"index\":").number(choice.index()).raw(",\"logprobs\":");
+                if (isRelayed) {
+                    json.raw("\",\"message\":{\"role\":\"assistant\",\"content\":\"").raw(texts.get(choice.index())).raw("\"},");
+                } else {
+                    json.raw("\",");
+                }
+                json.raw("\"index\":").number(choice.index()).raw(",\"logprobs\":");
                 if (choice.logprobs().isPresent()) {
                     logprobs.writeText(json, choice.logprobs().get(), choice.pieces(), 0);
                 } else {

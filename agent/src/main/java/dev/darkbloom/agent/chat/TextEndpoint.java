@@ -23,7 +23,7 @@ final class TextEndpoint {
     }
 
     void complete(RequestBody body) throws InterruptedException {
-        AnswerSettings form = AnswerSettings.read(body, context.settings(), false);
+        AnswerSettings form = AnswerSettings.read(body, context, false);
         Sampling.read(body, SamplingDefaults.NONE); // refuses bad numbers before a model is loaded for them
         boolean echo = checkedEcho(body, form);
         checkBestOf(body, form);
@@ -44,7 +44,7 @@ final class TextEndpoint {
             ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(form.stream()
                     ? new TextChunks(memory, head, context.sink(), form.includeUsage(), choices)
-                    : new TextDocument(memory, head, context.sink()));
+                    : new TextDocument(memory, head, context.sink(), context.isRelayed()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), false, stops.count()));
             for (int i = 0; i < choices; i++) {
                 int prompt = i / form.choices();

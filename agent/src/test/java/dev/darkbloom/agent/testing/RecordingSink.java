@@ -28,6 +28,7 @@ public final class RecordingSink implements ResponseSink {
     private boolean typed;
     private boolean gone;
     private long eventGapNanos;
+    private boolean takesFailures;
     private int actsAfterEvents = Integer.MAX_VALUE;
     private Runnable action = () -> { };
 
@@ -51,6 +52,17 @@ public final class RecordingSink implements ResponseSink {
         actsAfterEvents = eventCount;
         action = then;
         return this;
+    }
+
+    /** Has failures thrown, as the sink of a coordinator does. */
+    public RecordingSink takingFailures() {
+        takesFailures = true;
+        return this;
+    }
+
+    @Override
+    public boolean takesFailures() {
+        return takesFailures;
     }
 
     @Override
