@@ -154,10 +154,10 @@ public final class Sodium {
         }
     }
 
-    /** Fills {@code target} with random bytes. */
-    void random(MemorySegment target) {
+    /** Writes {@code size} random bytes to {@code target}. */
+    void random(MemorySegment target, long size) {
         try {
-            randomBytes.invokeExact(target, target.byteSize());
+            randomBytes.invokeExact(target, size);
         } catch (Throwable t) {
             throw failed(t);
         }
