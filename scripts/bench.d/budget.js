@@ -26,6 +26,9 @@ const stages = [
   ['outbox and HTTP encoder, a flush for each event', 'OutboxBenchmark.flush', { together: '1' }, 1],
   ['outbox and HTTP encoder, a flush for eight events', 'OutboxBenchmark.flush', { together: '8' }, 8],
   ['write to a loopback socket, one for each event', 'SocketBenchmark.write', {}, 1],
+  ['for a coordinator: seal, base64 and frame, 300 bytes (median)', 'SealedChunkBenchmark.sealedFrame', { bytes: '300' }, 1],
+  ['of it sealing (median)', 'SealedChunkBenchmark.seal', { bytes: '300' }, 1],
+  ['of it base64 and frame (median)', 'SealedChunkBenchmark.frame', { bytes: '300' }, 1],
 ];
 
 const results = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
@@ -38,7 +41,9 @@ console.log('| stage | ns per token | ± | heap bytes per token | benchmark |\n|
 for (const [stage, name, params, each] of stages) {
   const result = find(name, params);
   if (!result) continue;
-  const { score, scoreError } = result.primaryMetric;
+  const sampled = result.mode === 'sample';
+  const score = sampled ? result.primaryMetric.scorePercentiles['50.0'] : result.primaryMetric.score;
+  const scoreError = sampled ? undefined : result.primaryMetric.scoreError;
   const allocated = Object.entries(result.secondaryMetrics).find(([key]) => key.endsWith('gc.alloc.rate.norm'));
   const cell = (value) => (typeof value === 'number' ? (value / each).toFixed(value / each < 100 ? 1 : 0) : '–');
   const how = Object.entries(params).map(([key, value]) => `${key}=${value}`).join(', ');

@@ -5,13 +5,14 @@ import dev.darkbloom.agent.content.Content;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Objects;
 
 /**
  * NaCl's box between two keys, for one request and all chunks of its answer: what either side seals, the other one opens.
  *
  * <p>A sealed payload is {@code nonce[24] ‖ tag[16] ‖ sealed bytes}, 40 bytes more than the plain one; the nonce is random and new for each.
- * The shared key lies in locked memory and is zeroed by {@link #close}, with which the request ends. One thread at a time. Sealing allocates
- * nothing once the target has its size.
+ * The shared key lies in locked memory and is zeroed by {@link #close}, with which the request ends. One thread at a time. Sealing
+ * chunk after chunk out of one buffer into another allocates nothing.
  */
 public final class RequestBox implements AutoCloseable {
     /** Bytes that sealing adds. */
@@ -23,6 +24,14 @@ public final class RequestBox implements AutoCloseable {
     private final MemorySegment peerAndNonce; // of the payload that was opened last
     private final MemorySegment nonce;
     private final MemorySegment hash;
+
+    private MemorySegment viewedTarget; // the buffer and the place in it that nonceView and sealedView belong to
+    private long viewedStart;
+    private MemorySegment nonceView;
+    private MemorySegment sealedView;
+    private MemorySegment viewedPlain;  // likewise of plainView
+    private long viewedOffset;
+    private MemorySegment plainView;
 
     /** Takes {@code arena} and what was allocated in it. */
     RequestBox(Sodium sodium, Arena arena, MemorySegment shared, MemorySegment peer) {
@@ -37,23 +46,37 @@ public final class RequestBox implements AutoCloseable {
 
     /** Appends {@code size} bytes of {@code plain} from {@code offset} on, sealed, to {@code target}: {@code size + 40} bytes. */
     public void seal(MemorySegment plain, long offset, long size, Content target) {
-        long start = target.extend(size + OVERHEAD);
-        MemorySegment buffer = target.buffer();
-        MemorySegment fresh = buffer.asSlice(start, Sodium.NONCE_BYTES);
-        sodium.random(fresh);
-        seal(plain.asSlice(offset, size), fresh, buffer.asSlice(start + Sodium.NONCE_BYTES, size + Sodium.TAG_BYTES));
-    }
-
-    /** Seals with the nonce that {@code target}'s payload already begins with; for vectors and for {@link #seal}. */
-    private void seal(MemorySegment plain, MemorySegment given, MemorySegment sealed) {
-        sodium.seal(sealed, plain, plain.byteSize(), given, shared);
+        Objects.checkFromIndexSize(offset, size, plain.byteSize());
+        look(target, target.extend(size + OVERHEAD));
+        sodium.random(nonceView, Sodium.NONCE_BYTES);
+        sodium.seal(sealedView, view(plain, offset), size, nonceView, shared);
     }
 
     /** Seals with a known nonce, for vectors: with a nonce that is used twice everybody can read both payloads. */
     void sealWithNonce(MemorySegment given, MemorySegment plain, Content target) {
-        long start = target.extend(plain.byteSize() + OVERHEAD);
-        MemorySegment.copy(given, 0, target.buffer(), start, Sodium.NONCE_BYTES);
-        seal(plain, given, target.buffer().asSlice(start + Sodium.NONCE_BYTES, plain.byteSize() + Sodium.TAG_BYTES));
+        look(target, target.extend(plain.byteSize() + OVERHEAD));
+        nonceView.copyFrom(given);
+        sodium.seal(sealedView, plain, plain.byteSize(), nonceView, shared);
+    }
+
+    /** Points the views at a payload's place in {@code target}; chunk after chunk they are the same, and making them makes garbage. */
+    private void look(Content target, long start) {
+        MemorySegment buffer = target.buffer();
+        if (buffer != viewedTarget || start != viewedStart) {
+            nonceView = buffer.asSlice(start, Sodium.NONCE_BYTES);
+            sealedView = buffer.asSlice(start + Sodium.NONCE_BYTES);
+            viewedTarget = buffer;
+            viewedStart = start;
+        }
+    }
+
+    private MemorySegment view(MemorySegment plain, long offset) {
+        if (plain != viewedPlain || offset != viewedOffset) {
+            plainView = plain.asSlice(offset);
+            viewedPlain = plain;
+            viewedOffset = offset;
+        }
+        return plainView;
     }
 
     /**

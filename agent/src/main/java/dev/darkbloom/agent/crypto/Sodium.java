@@ -38,9 +38,13 @@ public final class Sodium {
     static final int HASH_BYTES = 32;
 
     /** What is looked up, so that a test can find it in the files of every platform. */
-    static final List<String> SYMBOLS = List.of("sodium_init", "sodium_malloc", "sodium_free", "sodium_memcmp", "randombytes_buf",
+    static final List<String> SYMBOLS = List.of("sodium_init", "sodium_malloc", "sodium_free", "sodium_memcmp", "sodium_stackzero",
+            "randombytes_buf",
             "crypto_box_keypair", "crypto_scalarmult_base", "crypto_box_beforenm", "crypto_box_easy_afternm", "crypto_box_open_easy_afternm",
             "crypto_hash_sha256");
+
+    /** What opening and hashing use of the stack, and more. */
+    private static final long STACK_BYTES = 8192;
 
     private static final Object LOADING = new Object();
     private static Sodium loaded; // guarded by LOADING
@@ -48,6 +52,7 @@ public final class Sodium {
     private final MethodHandle malloc;
     private final MethodHandle free;
     private final MethodHandle compare;
+    private final MethodHandle zeroStack;
     private final MethodHandle randomBytes;
     private final MethodHandle keyPair;
     private final MethodHandle publicKey;
@@ -60,6 +65,7 @@ public final class Sodium {
         malloc = bind(library, "sodium_malloc", FunctionDescriptor.of(ADDRESS, JAVA_LONG));
         free = bind(library, "sodium_free", FunctionDescriptor.ofVoid(ADDRESS));
         compare = bind(library, "sodium_memcmp", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG));
+        zeroStack = bind(library, "sodium_stackzero", FunctionDescriptor.ofVoid(JAVA_LONG));
         randomBytes = bind(library, "randombytes_buf", FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG));
         keyPair = bind(library, "crypto_box_keypair", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
         publicKey = bind(library, "crypto_scalarmult_base", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
@@ -154,10 +160,10 @@ public final class Sodium {
         }
     }
 
-    /** Fills {@code target} with random bytes. */
-    void random(MemorySegment target) {
+    /** Writes {@code size} random bytes to {@code target}. */
+    void random(MemorySegment target, long size) {
         try {
-            randomBytes.invokeExact(target, target.byteSize());
+            randomBytes.invokeExact(target, size);
         } catch (Throwable t) {
             throw failed(t);
         }
@@ -203,10 +209,17 @@ public final class Sodium {
         }
     }
 
-    /** Writes {@code size - 16} bytes to {@code plain}, which may overlap {@code sealed}; returns false, and writes none, if it is not authentic. */
+    /**
+     * Writes {@code size - 16} bytes to {@code plain}, which may overlap {@code sealed}; returns false, and writes none, if it is not authentic.
+     *
+     * <p>libsodium 1.0.18 leaves the first 32 plain bytes in its block of the stack (it zeroes that block when it seals), where a scan of the
+     * process's memory finds them: so the stack below is zeroed.
+     */
     boolean open(MemorySegment plain, MemorySegment sealed, long size, MemorySegment nonce, MemorySegment shared) {
         try {
-            return (int) open.invokeExact(plain, sealed, size, nonce, shared) == 0;
+            boolean authentic = (int) open.invokeExact(plain, sealed, size, nonce, shared) == 0;
+            zeroStack.invokeExact(STACK_BYTES);
+            return authentic;
         } catch (Throwable t) {
             throw failed(t);
         }
@@ -216,6 +229,7 @@ public final class Sodium {
     void sha256(MemorySegment hash, MemorySegment bytes, long size) {
         try {
             int ignored = (int) sha256.invokeExact(hash, bytes, size);
+            zeroStack.invokeExact(STACK_BYTES); // its state holds the text's last block
         } catch (Throwable t) {
             throw failed(t);
         }

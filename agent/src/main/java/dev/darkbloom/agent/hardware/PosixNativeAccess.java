@@ -83,9 +83,14 @@ record PosixNativeAccess(boolean isMac, LinuxFiles files) implements NativeAcces
             if (call("getrlimit", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), RLIMIT_CORE, limit) != 0) {
                 return Optional.empty();
             }
-            boolean mayWrite = limit.getAtIndex(JAVA_LONG, 0) != 0 || limit.getAtIndex(JAVA_LONG, 1) != 0;
+            boolean mayWrite = isAboveZero(limit);
             return mayWrite || isMac ? Optional.of(mayWrite) : files.text("proc/sys/kernel/core_pattern").map(pattern -> pattern.startsWith("|"));
         }
+    }
+
+    /** Returns whether a {@code struct rlimit} allows anything, or lets the process allow itself anything; "infinite" is negative here. */
+    static boolean isAboveZero(MemorySegment limit) {
+        return limit.getAtIndex(JAVA_LONG, 0) != 0 || limit.getAtIndex(JAVA_LONG, 1) != 0;
     }
 
     /** On a Mac that is being debugged already this ends the process, with status 45. */

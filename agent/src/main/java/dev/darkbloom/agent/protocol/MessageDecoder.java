@@ -3,19 +3,11 @@ package dev.darkbloom.agent.protocol;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import dev.darkbloom.agent.base.AgentException;
-import dev.darkbloom.agent.base.RequestId;
-import dev.darkbloom.agent.content.Content;
-import dev.darkbloom.agent.content.JsonScanner;
-import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -33,10 +25,6 @@ public final class MessageDecoder {
     /** Largest message without a sealed payload: they are read into Java objects. */
     public static final long MAX_OPEN_BYTES = 1L << 20;
 
-    private static final int MAX_TYPE_BYTES = 64;
-    private static final int MAX_ID_BYTES = 64;
-    private static final int MAX_NAME_BYTES = 128;
-
     private final LongAdder unknownTypes = new LongAdder();
     private final LongAdder unknownFields = new LongAdder();
     private final LongAdder malformed = new LongAdder();
@@ -49,14 +37,14 @@ public final class MessageDecoder {
      */
     public CoordinatorMessage coordinatorMessage(MemorySegment frame) {
         try {
-            JsonScanner json = scan(frame, MAX_COORDINATOR_FRAME_BYTES);
-            String type = type(json);
+            FrameMembers json = FrameMembers.of(frame, MAX_COORDINATOR_FRAME_BYTES);
+            String type = json.type();
             Class<?> known = WireNames.COORDINATOR_TYPES.get(type);
             if (known == null) {
                 unknownTypes.increment();
                 return new CoordinatorMessage.Unknown(type);
             }
-            countUnknown(json, known);
+            unknownFields.add(json.unknownTo(known));
             if (known == CoordinatorMessage.InferenceRequest.class) {
                 return inferenceRequest(json);
             }
@@ -75,14 +63,14 @@ public final class MessageDecoder {
      */
     public AgentMessage agentMessage(MemorySegment frame) {
         try {
-            JsonScanner json = scan(frame, MAX_AGENT_FRAME_BYTES);
-            String type = type(json);
+            FrameMembers json = FrameMembers.of(frame, MAX_AGENT_FRAME_BYTES);
+            String type = json.type();
             Class<?> known = WireNames.AGENT_TYPES.get(type);
             if (known == null) {
                 unknownTypes.increment();
                 return new AgentMessage.Unknown(type);
             }
-            countUnknown(json, known);
+            unknownFields.add(json.unknownTo(known));
             if (known == AgentMessage.InferenceResponseChunk.class) {
                 return chunk(json);
             }
@@ -108,48 +96,13 @@ public final class MessageDecoder {
         return malformed.sum();
     }
 
-    private static JsonScanner scan(MemorySegment frame, long maxBytes) {
-        if (frame.byteSize() > maxBytes) {
-            throw new MalformedMessageException("a frame of " + frame.byteSize() + " bytes; the limit is " + maxBytes);
-        }
-        JsonScanner json;
-        try {
-            json = JsonScanner.of(frame);
-        } catch (AgentException e) {
-            throw new MalformedMessageException(e.getMessage());
-        }
-        if (json.kind(json.root()) != Kind.OBJECT) {
-            throw new MalformedMessageException("a frame that is no JSON object");
-        }
-        return json;
-    }
-
-    private static String type(JsonScanner json) {
-        return word(json, json.root(), "type", MAX_TYPE_BYTES).orElseThrow(() -> new MalformedMessageException("a frame without a type"));
-    }
-
-    /** Returns a string member, unless it is absent, something else or longer. */
-    private static Optional<String> word(JsonScanner json, Slice object, String name, int maxBytes) {
-        Slice value = json.member(object, name);
-        return value.isEmpty() || json.kind(value) != Kind.STRING ? Optional.empty() : json.setting(value, maxBytes);
-    }
-
-    private void countUnknown(JsonScanner json, Class<?> type) {
-        for (var members = json.members(json.root()); members.next();) {
-            // A name longer than all of ours is as unknown as any.
-            if (!json.setting(members.key(), MAX_NAME_BYTES).map(name -> WireNames.isKnown(type, name)).orElse(false)) {
-                unknownFields.increment();
-            }
-        }
-    }
-
-    private <T> T read(JsonMapper mapper, Class<T> direction, String type, JsonScanner json, String statement) {
+    private <T> T read(JsonMapper mapper, Class<T> direction, String type, FrameMembers json, String statement) {
         ObjectReader reader = mapper.readerFor(direction).withAttribute(WireJson.UNKNOWN_FIELDS, unknownFields);
         if (statement != null) {
             reader = reader.withAttribute(WireJson.STATEMENT, statement);
         }
         try {
-            return reader.readValue(bytes(json, json.root(), type));
+            return reader.readValue(json.bytes(json.root(), type));
         } catch (JsonProcessingException e) {
             throw WireJson.malformed(type, e);
         } catch (IOException e) {
@@ -157,90 +110,46 @@ public final class MessageDecoder {
         }
     }
 
-    private static byte[] bytes(JsonScanner json, Slice value, String type) {
-        if (value.length() > MAX_OPEN_BYTES) {
-            throw new MalformedMessageException(type + ": " + value.length() + " bytes; the limit is " + MAX_OPEN_BYTES);
-        }
-        return json.segment(value).toArray(ValueLayout.JAVA_BYTE);
-    }
-
     /** Returns the text of the object that an attestation's signature is over, as it came; null when there is none. */
-    private static String statement(JsonScanner json) {
-        Slice outer = json.member(json.root(), "attestation");
-        if (outer.isEmpty() || json.kind(outer) != Kind.OBJECT) {
-            return null;
-        }
-        Slice inner = json.member(outer, "attestation");
-        return inner.isEmpty() ? null : new String(bytes(json, inner, "attestation"), StandardCharsets.UTF_8);
+    private static String statement(FrameMembers json) {
+        Slice inner = json.memberOf("attestation", "attestation");
+        return inner.isEmpty() ? null : new String(json.bytes(inner, "attestation"), StandardCharsets.UTF_8);
     }
 
-    private static RequestId requestId(JsonScanner json, String type) {
-        String text = word(json, json.root(), "request_id", MAX_ID_BYTES)
-                .orElseThrow(() -> new MalformedMessageException(type + ": no request_id"));
-        try {
-            return new RequestId(text);
-        } catch (IllegalArgumentException e) {
-            throw new MalformedMessageException(type + ": not a request id");
-        }
+    private CoordinatorMessage inferenceRequest(FrameMembers json) {
+        return new CoordinatorMessage.InferenceRequest(json.requestId("inference_request"), payload(json, "encrypted_body"),
+                json.word("service_reservation_id"), json.integer("first_content_budget_ms"), promptWork(json));
     }
 
-    private CoordinatorMessage inferenceRequest(JsonScanner json) {
-        String type = "inference_request";
-        Slice root = json.root();
-        Slice budget = json.member(root, "first_content_budget_ms");
-        OptionalLong budgetMs = !budget.isEmpty() && json.kind(budget) == Kind.NUMBER ? json.integer(budget) : OptionalLong.empty();
-        return new CoordinatorMessage.InferenceRequest(requestId(json, type), payload(json, "encrypted_body"),
-                word(json, root, "service_reservation_id", MAX_ID_BYTES), budgetMs, promptWork(json));
-    }
-
-    private Optional<CoordinatorMessage.PromptWork> promptWork(JsonScanner json) {
-        Slice value = json.member(json.root(), "prompt_work");
-        if (value.isEmpty() || json.kind(value) != Kind.OBJECT) {
+    private Optional<CoordinatorMessage.PromptWork> promptWork(FrameMembers json) {
+        Slice value = json.object("prompt_work");
+        if (value.isEmpty()) {
             return Optional.empty();
         }
         try {
             return Optional.of(WireJson.OF_COORDINATORS.readerFor(CoordinatorMessage.PromptWork.class)
                     .withAttribute(WireJson.UNKNOWN_FIELDS, unknownFields)
-                    .readValue(bytes(json, value, "prompt_work")));
+                    .readValue(json.bytes(value, "prompt_work")));
         } catch (IOException e) {
             return Optional.empty(); // advice only
         }
     }
 
-    private static AgentMessage chunk(JsonScanner json) {
+    private static AgentMessage chunk(FrameMembers json) {
         String type = "inference_response_chunk";
-        Slice data = json.member(json.root(), "data");
-        if (!data.isEmpty() && json.isText(data)) {
+        if (json.isText("data")) {
             throw new MalformedMessageException(type + ": a chunk in the clear");
         }
-        return new AgentMessage.InferenceResponseChunk(requestId(json, type), payload(json, "encrypted_data")
+        return new AgentMessage.InferenceResponseChunk(json.requestId(type), payload(json, "encrypted_data")
                 .orElseThrow(() -> new MalformedMessageException(type + ": no sealed payload")));
     }
 
-    private static Optional<EncryptedPayload> payload(JsonScanner json, String name) {
-        Slice value = json.member(json.root(), name);
-        if (value.isEmpty() || json.kind(value) != Kind.OBJECT) {
+    private static Optional<EncryptedPayload> payload(FrameMembers json, String name) {
+        Slice key = json.memberOf(name, "ephemeral_public_key");
+        Slice ciphertext = json.memberOf(name, "ciphertext");
+        if (!json.isString(ciphertext)) {
             return Optional.empty();
         }
-        Slice ciphertext = json.member(value, "ciphertext");
-        if (ciphertext.isEmpty() || json.kind(ciphertext) != Kind.STRING) {
-            return Optional.empty();
-        }
-        return word(json, value, "ephemeral_public_key", MAX_ID_BYTES)
-                .map(key -> new EncryptedPayload(key, letters(json, ciphertext)));
-    }
-
-    /** Returns what is between the quotes: a view, or a copy where somebody escaped base64's slashes. */
-    private static MemorySegment letters(JsonScanner json, Slice string) {
-        MemorySegment text = json.text().asSlice(string.offset() + 1, string.length() - 2);
-        for (long at = 0; at < text.byteSize(); at++) {
-            if (text.get(ValueLayout.JAVA_BYTE, at) == '\\') {
-                try (Content plain = Content.confined(string.length())) {
-                    json.decode(string, plain);
-                    return Arena.ofAuto().allocate(plain.length(), 1).copyFrom(plain.segment());
-                }
-            }
-        }
-        return text;
+        return json.word(key).map(text -> new EncryptedPayload(text, json.letters(ciphertext)));
     }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.management.ThreadMXBean;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Base64Text;
 import dev.darkbloom.agent.content.Content;
@@ -13,6 +14,7 @@ import dev.darkbloom.agent.crypto.PayloadFailure.Reason;
 import dev.darkbloom.agent.testing.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
@@ -278,6 +280,75 @@ class RequestBoxTest {
             ours.openText(text.segment(), 0, text.length(), plain);
 
             assertThat(plain.segment().mismatch(MemorySegment.ofArray(bytes))).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void chunksFromChangingPlacesIntoChangingPlacesAreSealedRight() {
+        var random = new Random(6);
+        String text = "0123456789".repeat(40);
+        try (BoxKeys provider = BoxKeys.generate();
+                BoxKeys request = BoxKeys.generate();
+                RequestBox ours = provider.boxWith(request.publicKey());
+                RequestBox theirs = request.boxWith(provider.publicKey());
+                Content one = Content.confined(16);
+                Content other = Content.confined(16);
+                Content plain = Content.confined(16)) {
+            MemorySegment[] sources = {OffHeap.utf8(text), OffHeap.utf8(text)};
+            for (int i = 0; i < 2_000; i++) {
+                Content target = random.nextBoolean() ? one : other;
+                if (random.nextInt(3) == 0) {
+                    target.clear();
+                }
+                long start = target.length();
+                int offset = random.nextInt(4) * 10;
+                int size = random.nextInt(text.length() - offset);
+
+                ours.seal(sources[random.nextInt(2)], offset, size, target);
+                plain.clear();
+                theirs.open(target.segment(), start, target.length() - start, plain);
+
+                assertThat(OffHeap.text(plain)).isEqualTo(text.substring(offset, offset + size));
+            }
+        }
+    }
+
+    @Test
+    void bytesBeyondTheSourceAreNotSealed() {
+        try (BoxKeys keys = BoxKeys.generate();
+                BoxKeys peer = BoxKeys.generate();
+                RequestBox box = keys.boxWith(peer.publicKey());
+                Content target = Content.confined(16)) {
+            MemorySegment source = OffHeap.utf8("12345");
+
+            for (long[] place : new long[][] {{0, 6}, {5, 1}, {-1, 2}, {2, -1}, {6, 0}}) {
+                assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> box.seal(source, place[0], place[1], target));
+            }
+            assertThat(target.length()).isZero();
+        }
+    }
+
+    @Test
+    void tenThousandChunksLeaveNothingOnTheHeap() {
+        var bean = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (BoxKeys keys = BoxKeys.generate();
+                BoxKeys peer = BoxKeys.generate();
+                RequestBox box = keys.boxWith(peer.publicKey());
+                Content plain = Content.confined(512);
+                Content sealed = Content.confined(1024)) {
+            plain.appendZeros(300);
+            long least = Long.MAX_VALUE;
+            // What the interpreter and the compilers' stages allocate is gone after some rounds.
+            for (int round = 0; round < 20 && least > 0; round++) {
+                long before = bean.getCurrentThreadAllocatedBytes();
+                for (int i = 0; i < 10_000; i++) {
+                    sealed.clear();
+                    box.seal(plain.buffer(), 0, 150 + i % 150, sealed);
+                }
+                least = Math.min(least, bean.getCurrentThreadAllocatedBytes() - before);
+            }
+
+            assertThat(least).isLessThan(1_000);
         }
     }
 

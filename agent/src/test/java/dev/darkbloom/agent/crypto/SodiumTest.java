@@ -61,7 +61,7 @@ class SodiumTest {
         MemorySegment key;
         try (var arena = Arena.ofConfined()) {
             key = Sodium.load().allocateLocked(32, arena);
-            Sodium.load().random(key);
+            Sodium.load().random(key, key.byteSize());
             MemorySegment other = arena.allocate(32);
 
             assertThat(key.byteSize()).isEqualTo(32);

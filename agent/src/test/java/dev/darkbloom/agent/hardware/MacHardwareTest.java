@@ -52,6 +52,8 @@ class MacHardwareTest {
             assertThat(report.memoryBytes()).isEqualTo(expected.get("memoryBytes").longValue());
             assertThat(report.cores().performance()).isEqualTo(expected.get("level0").intValue());
             assertThat(report.cores().efficiency()).isEqualTo(expected.get("level1").intValue());
+            List<String> names = report.cores().kinds().stream().map(Cores.Kind::name).filter(name -> !name.isEmpty()).toList();
+            assertThat(names).isIn(List.of(), StreamSupport.stream(expected.get("levelNames").spliterator(), false).map(JsonNode::textValue).toList());
             assertThat(report.gpuCores().orElse(0)).isEqualTo(expected.get("gpuCores").intValue());
             assertThat(report.bandwidthGBps().orElse(0)).isEqualTo(expected.get("bandwidthGBps").doubleValue());
         }
@@ -149,6 +151,13 @@ class MacHardwareTest {
 
         var m6 = RecordedMac.of("m6-mac-mini-16gb").lacks(MacHardware.DISPLAYS).lacks(MacHardware.GPU);
         assertThat(report(m6).gpuCores()).hasValue(12);
+    }
+
+    @Test
+    void aVirtualMachineHasNoGpuWhateverItsRegistrySays() {
+        var tools = RecordedMac.of("vm-virtualmac2-7gb").records(MacHardware.GPU, "m1-macbook-air-16gb", "reconstructed-ioreg-AGXAccelerator.txt");
+
+        assertThat(report(tools).gpuCores()).isEmpty();
     }
 
     @ParameterizedTest

@@ -64,6 +64,14 @@ class MacPostureTest {
         assertThat(posture.authenticatedRoot().value()).isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"Reduced", "Full", "full security", "Full Security (Custom)", "Medium Security"})
+    void aLevelThatNobodyKnowsIsUnknown(String level) {
+        mac.prints(MacPosture.BOOT_POLICY, "      \"ibridge_secure_boot\" : \"" + level + "\"\n");
+
+        assertThat(posture.secureBoot()).isEqualTo(Finding.unknown("the boot policy of system_profiler answered what is not known", NOW));
+    }
+
     @Test
     void theSealOfTheSystemIsAskedOfThreeToolsInTurn() {
         assertThat(posture.authenticatedRoot()).isEqualTo(Finding.unknown("csrutil authenticated-root status is missing", NOW));

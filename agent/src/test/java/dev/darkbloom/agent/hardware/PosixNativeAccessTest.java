@@ -88,6 +88,14 @@ class PosixNativeAccessTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({"0, 0, false", "0, 1, true", "1, 1, true", "-1, -1, true", "0, -1, true"})
+    void aLimitIsZeroOnlyWhereItCannotBeRaised(long soft, long hard, boolean isAboveZero) {
+        try (var arena = Arena.ofConfined()) {
+            assertThat(PosixNativeAccess.isAboveZero(arena.allocateFrom(ValueLayout.JAVA_LONG, soft, hard))).isEqualTo(isAboveZero);
+        }
+    }
+
     /** The limit of this process is 0 from here on, which harms no other test. */
     @Test
     @EnabledOnOs(OS.LINUX)

@@ -72,7 +72,7 @@ class StatementsTest {
 
     @Test
     void textIsEscapedAsGoDoes() {
-        // What Go 1.25's json.Marshal writes for these strings.
+        // What Go 1.26's json.Marshal writes for these strings.
         assertThat(CanonicalJson.of(Map.of("k", "<a>&\"\\\b\f\n\r\t\u0001\u001f\u007f\u2028\u2029é\uD83C\uDF31/"))).isEqualTo(
                 "{\"k\":\"\\u003ca\\u003e\\u0026\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001f\u007f\\u2028\\u2029é\uD83C\uDF31/\"}");
     }
