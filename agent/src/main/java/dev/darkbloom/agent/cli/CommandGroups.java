@@ -18,7 +18,8 @@ final class CommandGroups {
             new Group("Run it:", List.of(
                     new Verb("start", StartCommand::new),
                     new Verb("stop", StopCommand::new),
-                    new Verb("status", StatusCommand::new))),
+                    new Verb("status", StatusCommand::new),
+                    new Verb("doctor", DoctorCommand::new))),
             new Group("Use it:", List.of(
                     new Verb("chat", ChatCommand::new),
                     new Verb("local", LocalCommand::new),

@@ -11,6 +11,7 @@ import dev.darkbloom.agent.service.StartOptions;
 import dev.darkbloom.agent.service.StopSignal;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,7 +22,7 @@ import picocli.CommandLine.Spec;
 /** Runs the agent in this process until it is told to end. */
 @Command(
         name = "start",
-        description = "Load models and answer clients until stopped.",
+        description = "Load models and answer a coordinator's consumers, or this machine's own clients, until stopped.",
         sortOptions = false,
         footer = {
             "",
@@ -29,6 +30,7 @@ import picocli.CommandLine.Spec;
             "  darkbloom-agent start --local --model demo",
             "  darkbloom-agent start --local --model ~/models/llama.gguf --ctx-size 8192 --parallel 4",
             "  darkbloom-agent start --local --all --port 8001",
+            "  darkbloom-agent start --coordinator-url wss://coordinator.example --model org/model-8bit --local-endpoint",
             "",
             "Ctrl-C, SIGTERM and darkbloom-agent stop end it: what runs is finished first."
         })
@@ -40,6 +42,13 @@ final class StartCommand implements Callable<Integer> {
 
     @Option(names = "--local", description = "Answer this machine's own clients only; no coordinator is contacted.")
     private boolean local;
+
+    @Option(names = "--coordinator-url", paramLabel = "URL",
+            description = "Serve this coordinator's consumers; coordinator.url in the settings says the same.")
+    private String coordinatorUrl;
+
+    @Option(names = "--local-endpoint", description = "Answer this machine's own clients besides, with the same weights and slots.")
+    private boolean localEndpoint;
 
     @Option(names = "--model", paramLabel = "MODEL",
             description = "demo, an id of models list, or a GGUF file; may be given several times.")
@@ -71,7 +80,7 @@ final class StartCommand implements Callable<Integer> {
     @Option(names = "--i-understand-open-endpoint", description = "Allow --no-auth on an address that others can reach.")
     private boolean openEndpoint;
 
-    @Option(names = "--foreground", description = "Stay in this terminal; what --local always does.")
+    @Option(names = "--foreground", description = "Stay in this terminal, which every start does in this version.")
     private boolean foreground;
 
     StartCommand(DarkbloomAgent root) {
@@ -81,16 +90,24 @@ final class StartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         Terminal terminal = root.terminal();
-        if (!local) {
+        if (local && (coordinatorUrl != null || localEndpoint)) {
+            throw new ParameterException(spec.commandLine(), "--local contacts no coordinator; leave it out, or leave out "
+                    + (coordinatorUrl != null ? "--coordinator-url" : "--local-endpoint"));
+        }
+        ConfigValues values = values();
+        if (!local && coordinatorUrl == null && values.value(ConfigKey.COORDINATOR_URL).isEmpty()) {
             terminal.err().println("""
                     start needs to know whom to answer:
                       --local                  this machine's own clients; works now
                       --hub                    a private network of your own machines; not in this version
-                      --coordinator-url URL    a coordinator's network; not in this version
+                      --coordinator-url URL    a coordinator's network; coordinator.url in the settings says the same
                     nothing was started and nothing was sent anywhere; try: darkbloom-agent start --local --model demo""");
             return 1;
         }
-        var options = new StartOptions(root.home(), root.configFile().path(), values(), models, all, !noAuth, openEndpoint);
+        StartOptions.Audience audience = local ? StartOptions.Audience.LOCAL
+                : localEndpoint ? StartOptions.Audience.BOTH : StartOptions.Audience.COORDINATOR;
+        var options = new StartOptions(root.home(), root.configFile().path(), values, audience, Optional.ofNullable(coordinatorUrl), models, all,
+                !noAuth, openEndpoint);
         AgentLog.toConsole(terminal.isInteractive(), root.isVerbose());
         var stop = new StopSignal();
         try (var signals = ProcessSignals.forwardTo(stop, terminal);

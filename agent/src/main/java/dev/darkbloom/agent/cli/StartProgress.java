@@ -67,6 +67,12 @@ final class StartProgress implements StartNews, AutoCloseable {
         terminal.err().println("try it from another terminal: darkbloom-agent chat     for your own clients: darkbloom-agent local");
     }
 
+    @Override
+    public void connecting(String address) {
+        terminal.out().println("serving: " + address);
+        terminal.err().println("whether work can come, and what stops it: darkbloom-agent status");
+    }
+
     private void endBar() {
         if (bar != null) {
             bar.close();

@@ -17,6 +17,8 @@ final class StatusText {
             line(lines, labelled("mode", "local: answers this machine's own clients, no coordinator is connected"));
         }
         report.endpoint().ifPresent(endpoint -> line(lines, labelled("endpoint", endpoint(endpoint))));
+        report.coordinator().ifPresent(coordinator -> CoordinatorText.lines(coordinator).forEach(
+                text -> line(lines, labelled(text.label(), text.text()))));
         report.models().forEach(model -> model(lines, model));
         line(lines, labelled("memory", memory(report.memory())));
         line(lines, labelled("agent", report.version() + ", llama.cpp " + report.llamaCpp() + ", Java " + report.java() + ", "

@@ -28,6 +28,7 @@ final class LinkBoard {
     private LinkStatus.Trust trust;
     private List<Mismatch> mismatches = List.of();
     private LinkStatus.Listing listed;
+    private LinkStatus.Manifest manifest;
     private boolean draining;
     private String drainedId = "";
     private final Set<String> desired = new HashSet<>();
@@ -105,6 +106,10 @@ final class LinkBoard {
         listed = found;
     }
 
+    synchronized void manifest(LinkStatus.Manifest found) {
+        manifest = found;
+    }
+
     synchronized void desired(DesiredModel model) {
         if (desired.size() < 256 && desired.add(model.modelName() + " " + model.desiredBuild())) {
             log.info("the coordinator would like another build model={} build={}", model.modelName(), model.desiredBuild());
@@ -152,6 +157,6 @@ final class LinkBoard {
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
                 Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
-                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), traffic);
+                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), traffic);
     }
 }

@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param trust what the coordinator says it thinks of this node
  * @param mismatches hashes that it does not accept; routed nothing while there are any
  * @param listed what its public list said last
+ * @param manifest what it says of the hashes that it accepts
  */
 public record LinkStatus(
         CoordinatorAddress address,
@@ -37,6 +38,7 @@ public record LinkStatus(
         Optional<Trust> trust,
         List<Mismatch> mismatches,
         Optional<Listing> listed,
+        Optional<Manifest> manifest,
         Traffic traffic) {
     public LinkStatus {
         mismatches = List.copyOf(mismatches);
@@ -57,6 +59,9 @@ public record LinkStatus(
             models = List.copyOf(models);
         }
     }
+
+    /** Whether the coordinator has a manifest of hashes; one without routes to nobody. */
+    public record Manifest(boolean isConfigured, Instant at) {}
 
     /**
      * Requests through this coordinator, since the process began.

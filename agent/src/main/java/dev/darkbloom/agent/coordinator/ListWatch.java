@@ -3,7 +3,9 @@ package dev.darkbloom.agent.coordinator;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.protocol.ProviderList;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -11,7 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks into the coordinator's public list of nodes, where there is one: a node that was in it and is not any more was forgotten while its
+ * Looks into the coordinator's public pages, where there are any: its list of nodes, and whether it has a manifest of hashes. For the list: a node that was in it and is not any more was forgotten while its
  * socket is still open, and only a new connection mends that (provider protocol, 0.1, fact 9).
  *
  * <p>Runs on a virtual thread of its own.
@@ -19,9 +21,12 @@ import org.slf4j.LoggerFactory;
 final class ListWatch implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ListWatch.class);
     private static final String PAGE = "/v1/providers/attestation";
+    private static final String MANIFEST = "/v1/runtime/manifest";
     /** Above this the list is looked at less often. */
     private static final int LARGE_BYTES = 1 << 20;
     private static final int LESS_OFTEN = 5;
+    /** How soon after the start it looks for the first time. */
+    private static final long FIRST_MILLIS = 3_000;
     /** Looks in a row that must miss the node: the list and the socket are not of one moment. */
     private static final int MISSES = 2;
 
@@ -49,12 +54,12 @@ final class ListWatch implements AutoCloseable {
     private void run(Duration interval) {
         boolean seen = false;
         int misses = 0;
-        java.time.Instant connection = null;
-        long wait = interval.toMillis();
+        Instant connection = null;
         try {
+            long wait = Math.min(FIRST_MILLIS, interval.toMillis());
             while (!closed.await(wait, TimeUnit.MILLISECONDS)) {
                 wait = interval.toMillis();
-                Optional<java.time.Instant> connected = board.connectedAt();
+                Optional<Instant> connected = board.connectedAt();
                 if (connected.isEmpty()) {
                     continue;
                 }
@@ -68,6 +73,11 @@ final class ListWatch implements AutoCloseable {
                     CoordinatorHttp.Answer answer = http.get(PAGE);
                     if (answer.body().length() > LARGE_BYTES) {
                         wait *= LESS_OFTEN;
+                    }
+                    CoordinatorHttp.Answer runtime = http.get(MANIFEST);
+                    if (runtime.isOk()) {
+                        ProviderList.isManifestConfigured(runtime.body())
+                                .ifPresent(is -> board.manifest(new LinkStatus.Manifest(is, wall.instant())));
                     }
                     found = answer.isOk() ? ProviderList.parse(answer.body()).map(this::listing) : Optional.empty();
                 } catch (AgentException e) {
@@ -94,7 +104,7 @@ final class ListWatch implements AutoCloseable {
     private LinkStatus.Listing listing(ProviderList list) {
         return list.bySigningKey(signingKey)
                 .map(entry -> new LinkStatus.Listing(true, entry.trustLevel(), entry.status(), entry.models(), wall.instant()))
-                .orElseGet(() -> new LinkStatus.Listing(false, "", "", java.util.List.of(), wall.instant()));
+                .orElseGet(() -> new LinkStatus.Listing(false, "", "", List.of(), wall.instant()));
     }
 
     @Override

@@ -51,6 +51,15 @@ public record ProviderList(List<Entry> entries) {
         return Optional.of(new ProviderList(entries));
     }
 
+    /** Returns whether a page of {@code GET /v1/runtime/manifest} says that there is a manifest; empty when it says neither. */
+    public static Optional<Boolean> isManifestConfigured(String page) {
+        try {
+            return Optional.of(MAPPER.readTree(page).path("configured")).filter(JsonNode::isBoolean).map(JsonNode::booleanValue);
+        } catch (JsonProcessingException e) {
+            return Optional.empty();
+        }
+    }
+
     /** Returns the agent with a signing key. */
     public Optional<Entry> bySigningKey(String key) {
         return entries.stream().filter(entry -> entry.signingKey().equals(key)).findFirst();

@@ -16,6 +16,7 @@ import dev.darkbloom.agent.chat.ResponseStore;
 import dev.darkbloom.agent.chat.StoredResponses;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.engine.Engine;
 import dev.darkbloom.agent.engine.EngineSettings;
 import dev.darkbloom.agent.engine.MemoryLedger;
@@ -62,19 +63,22 @@ public final class AgentRuntime implements AutoCloseable {
     private final StopSignal stop;
     private final RunningAgent agent;
     private final Engine engine;
-    private final ApiServer api;
+    private final Optional<ApiServer> api;
+    private final Optional<CoordinatorParts> coordinator;
 
-    private AgentRuntime(Closer closer, Lifecycle lifecycle, StopSignal stop, RunningAgent agent, Engine engine, ApiServer api) {
+    private AgentRuntime(Closer closer, Lifecycle lifecycle, StopSignal stop, RunningAgent agent, Engine engine, Optional<ApiServer> api,
+            Optional<CoordinatorParts> coordinator) {
         this.closer = closer;
         this.lifecycle = lifecycle;
         this.stop = stop;
         this.agent = agent;
         this.engine = engine;
         this.api = api;
+        this.coordinator = coordinator;
     }
 
     /**
-     * Starts an agent that answers this machine's own clients; when this returns, it does.
+     * Starts an agent; when this returns, it answers this machine's own clients, or is about to connect to its coordinator, or both.
      *
      * @param stop ends the start, too
      * @param news hears how it goes on
@@ -86,8 +90,11 @@ public final class AgentRuntime implements AutoCloseable {
         try {
             AgentHome home = options.home().create();
             AgentConfig config = AgentConfig.of(options.values());
-            boolean reachable = isReachableFromOutside(config.local().bind());
+            StartOptions.Audience audience = options.audience();
+            boolean reachable = audience.isLocal() && isReachableFromOutside(config.local().bind());
             checkOpenness(options, config, reachable, news);
+            Optional<CoordinatorAddress> address = audience.isCoordinator()
+                    ? Optional.of(CoordinatorParts.address(options.coordinatorUrl(), config)) : Optional.empty();
             closer.add(HomeLock.acquire(home));
             closer.add(AgentLog.open(home.logFile()));
             closer.add(lifecycle::end);
@@ -99,8 +106,8 @@ public final class AgentRuntime implements AutoCloseable {
             closer.add(ControlServer.open(home.controlSocket(), agent));
 
             // Before models are loaded, which may take minutes; the socket itself is opened behind them.
-            ApiSettings listening = endpoint(options, config);
-            ApiServer.check(listening);
+            Optional<ApiSettings> listening = audience.isLocal() ? Optional.of(endpoint(options, config)) : Optional.empty();
+            listening.ifPresent(ApiServer::check);
             var models = ServedModels.choose(new ModelCatalog(home, config), options.models(), options.allModels(), options.values(), machine);
             LlamaBackend backend = closer.add(LlamaBackend.open(NativeLibrary.load()));
             backend.devices().forEach(device -> log.info("device name={} description={} gpu={}", device.name(), device.description(), device.isGpu()));
@@ -119,18 +126,34 @@ public final class AgentRuntime implements AutoCloseable {
             boolean usable = !preload || new Preload(engine, backend, ledger, stop, news).run(models);
 
             closer.add(LateCalibration.open(calibrations, engine, engine::retune));
-            var store = new ResponseStore(ResponseStore.Limits.of(machine.memoryBytes()), NanoClock.SYSTEM);
-            closer.add(store); // should the endpoint not open; it is closed before it otherwise
-            ApiServer api = closer.add(ApiServer.open(listening, services(config, engine, models, store)));
-            closer.add(store); // before the endpoint: what runs for nobody ends, and its memory is zeroed
-            var record = DiscoveryRecord.of(listening, api.port(), AgentVersion.current().agent());
-            write(record, home);
-            closer.add(() -> DiscoveryRecord.remove(home.discoveryRecord()));
-            agent.listens(api, record, reachable);
+            Optional<ApiServer> api = Optional.empty();
+            Optional<String> baseUrl = Optional.empty();
+            Optional<ResponseStore> store = Optional.empty();
+            if (listening.isPresent()) {
+                store = Optional.of(new ResponseStore(ResponseStore.Limits.of(machine.memoryBytes()), NanoClock.SYSTEM));
+                closer.add(store.get()); // should the endpoint not open; it is closed before it otherwise
+            }
+            Completions completions = completions(config, engine, store);
+            if (listening.isPresent()) {
+                ApiServer opened = closer.add(ApiServer.open(listening.get(), services(config, completions, engine, models, store.get())));
+                closer.add(store.get()); // before the endpoint: what runs for nobody ends, and its memory is zeroed
+                var record = DiscoveryRecord.of(listening.get(), opened.port(), AgentVersion.current().agent());
+                write(record, home);
+                closer.add(() -> DiscoveryRecord.remove(home.discoveryRecord()));
+                agent.listens(opened, record, reachable);
+                baseUrl = Optional.of(record.baseUrl());
+                api = Optional.of(opened);
+            }
+            Optional<CoordinatorParts> coordinator = Optional.empty();
+            if (address.isPresent()) {
+                coordinator = Optional.of(CoordinatorParts.start(address.get(), config, home, engine, ledger, models, completions, closer));
+                agent.connects(coordinator.get());
+            }
 
             lifecycle.move(AgentState.LOADING, usable ? AgentState.READY : AgentState.NEEDS_MODEL);
-            news.ready(record.baseUrl());
-            return new AgentRuntime(closer, lifecycle, stop, agent, engine, api);
+            baseUrl.ifPresent(news::ready);
+            address.ifPresent(at -> news.connecting(at.toString()));
+            return new AgentRuntime(closer, lifecycle, stop, agent, engine, api, coordinator);
         } catch (Throwable t) {
             closeAfter(t, closer);
             throw t;
@@ -178,18 +201,21 @@ public final class AgentRuntime implements AutoCloseable {
         return new ApiSettings(config.local().bind(), config.local().port(), key, Set.copyOf(config.local().allowedOrigins()), ApiLimits.DEFAULT);
     }
 
-    private static ApiServices services(AgentConfig config, Engine engine, ServedModels models, ResponseStore store) {
+    private static Completions completions(AgentConfig config, Engine engine, Optional<ResponseStore> store) {
         CompletionsSettings defaults = CompletionsSettings.defaults();
         var settings = new CompletionsSettings(config.local().pingInterval(), defaults.requestTimeout(), defaults.maxChoices(),
                 defaults.ringTokens(), defaults.fingerprint(), defaults.enableThinking());
-        var completions = new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM, Optional.of(store));
+        return new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM, store);
+    }
+
+    private static ApiServices services(AgentConfig config, Completions completions, Engine engine, ServedModels models, ResponseStore store) {
         AgentVersion version = AgentVersion.current();
         String build = "darkbloom-agent " + version.agent() + ", llama.cpp " + version.llamaCpp();
         var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         FunctionCounter.builder("darkbloom.unknown.parameters", completions, Completions::unknownParameters)
                 .description("Parameters that nobody documents, in requests; they are ignored").register(registry);
         return new ApiServices(completions::run, engine, models, models.props(engine, build), registry,
-                Optional.of(new StoredResponses(store, settings.pingInterval())));
+                Optional.of(new StoredResponses(store, config.local().pingInterval())));
     }
 
     /**
@@ -199,21 +225,32 @@ public final class AgentRuntime implements AutoCloseable {
     public void serve() throws InterruptedException {
         stop.await();
         lifecycle.moveTo(AgentState.DRAINING);
-        log.info("draining requests={} patienceSeconds={}", api.requestsInFlight(), stop.patienceLeft().toSeconds());
+        log.info("draining requests={} patienceSeconds={}", requestsInFlight(), stop.patienceLeft().toSeconds());
         boolean drained = false;
         for (Duration left = stop.patienceLeft(); !drained && left.isPositive(); left = stop.patienceLeft()) {
-            drained = api.drain(left.compareTo(DRAIN_SLICE) < 0 ? left : DRAIN_SLICE);
+            drained = drain(left.compareTo(DRAIN_SLICE) < 0 ? left : DRAIN_SLICE);
         }
         engine.drain(Duration.ZERO);
         if (!drained) {
-            log.info("cancelled what still ran requests={}", api.requestsInFlight());
-            api.drain(LAST_WORDS);
+            log.info("cancelled what still ran requests={}", requestsInFlight());
+            drain(LAST_WORDS);
         }
+    }
+
+    /** Has both sides take nothing new, and waits for what runs; returns whether it has all ended. */
+    private boolean drain(Duration patience) throws InterruptedException {
+        long begun = System.nanoTime();
+        boolean none = true;
+        if (coordinator.isPresent()) {
+            none = coordinator.get().link().drain(patience);
+        }
+        Duration left = patience.minusNanos(System.nanoTime() - begun);
+        return (api.isEmpty() || api.get().drain(left.isNegative() ? Duration.ZERO : left)) && none;
     }
 
     /** Returns the requests that are being answered. */
     public int requestsInFlight() {
-        return api.requestsInFlight();
+        return api.map(ApiServer::requestsInFlight).orElse(0) + coordinator.map(parts -> parts.link().inFlight()).orElse(0);
     }
 
     @Override

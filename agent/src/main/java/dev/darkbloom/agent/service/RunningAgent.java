@@ -34,6 +34,7 @@ final class RunningAgent implements ControlServer.Handler {
     private final CountDownLatch closing = new CountDownLatch(1);
     private volatile Optional<Models> models = Optional.empty();
     private volatile Optional<Listening> listening = Optional.empty();
+    private volatile Optional<CoordinatorParts> coordinator = Optional.empty();
 
     private record Models(Engine engine, MemoryLedger ledger, Calibrations calibrations, ServedModels served) {}
 
@@ -57,6 +58,11 @@ final class RunningAgent implements ControlServer.Handler {
         listening = Optional.of(new Listening(api, record, isReachableFromOutside));
     }
 
+    /** Tells that there is a connection to a coordinator, up or not. */
+    void connects(CoordinatorParts parts) {
+        coordinator = Optional.of(parts);
+    }
+
     /** Tells that the parts are about to be closed. */
     void closes() {
         closing.countDown();
@@ -68,7 +74,11 @@ final class RunningAgent implements ControlServer.Handler {
         return new StatusReport(
                 state.word(),
                 state.advice(),
-                "local",
+                switch (options.audience()) {
+                    case LOCAL -> "local";
+                    case COORDINATOR -> "coordinator";
+                    case BOTH -> "coordinator and local";
+                },
                 ProcessHandle.current().pid(),
                 version.agent(),
                 version.llamaCpp(),
@@ -77,6 +87,7 @@ final class RunningAgent implements ControlServer.Handler {
                 startedAt,
                 Duration.between(startedAt, Instant.now()).toSeconds(),
                 listening.map(RunningAgent::endpoint),
+                coordinator.map(CoordinatorReports::of),
                 models.map(parts -> parts.engine().models()).orElse(List.of()).stream().map(this::model).toList(),
                 new StatusReport.Memory(
                         models.map(parts -> parts.ledger().budgetBytes()).orElse(0L),
@@ -133,7 +144,7 @@ final class RunningAgent implements ControlServer.Handler {
 
     @Override
     public int requestsInFlight() {
-        return listening.map(parts -> parts.api().requestsInFlight()).orElse(0);
+        return listening.map(parts -> parts.api().requestsInFlight()).orElse(0) + coordinator.map(parts -> parts.link().inFlight()).orElse(0);
     }
 
     @Override

@@ -28,6 +28,7 @@ import java.util.TreeMap;
  * A model that this agent serves, as its file and the settings describe it before it is loaded.
  *
  * @param spec what the engine loads
+ * @param sizeBytes bytes of its files
  * @param room what may be done to make it fit; it may shrink where nobody asked for just this context and these slots
  * @param card for {@code /v1/models}
  * @param template the Jinja source that renders its chats; empty where the file has none
@@ -37,6 +38,7 @@ import java.util.TreeMap;
  */
 record ServedModel(
         ModelSpec spec,
+        long sizeBytes,
         RoomChoice room,
         ModelCards.Card card,
         String template,
@@ -80,6 +82,7 @@ record ServedModel(
             GgufFile header = model.header();
             return new ServedModel(
                     spec,
+                    entry.sizeBytes(),
                     new RoomChoice(mayShrink, layout(backend.kvLayout())),
                     new ModelCards.Card(created(entry.files().getFirst()), Optional.of(entry.quantization()).filter(text -> !text.isEmpty()),
                             trained > 0 ? OptionalInt.of(trained) : OptionalInt.empty()),

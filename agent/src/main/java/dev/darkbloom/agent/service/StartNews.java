@@ -18,6 +18,9 @@ public interface StartNews {
     /** Something that the owner should know and that does not stop the start. */
     default void warning(String text) {}
 
+    /** The agent connects to its coordinator, from now on by itself. */
+    default void connecting(String address) {}
+
     /** The endpoint answers. */
     default void ready(String baseUrl) {}
 }

@@ -13,10 +13,31 @@ class StatusTextTest {
             Optional.of("mains power (the machine runs on its battery at 83 %)"), Optional.empty(), 0, 0);
 
     @Test
+    void aCoordinatorsLinesSayWhetherWorkCanComeAndWhatStopsIt() {
+        var coordinator = new StatusReport.Coordinator("wss://c.example/ws/provider", Optional.empty(), "connected", "nothing to do",
+                Instant.parse("2026-11-24T08:00:00Z"), Optional.of(Instant.parse("2026-11-24T08:00:01Z")), Optional.empty(), Optional.empty(),
+                Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, List.of("org/m"), 12, 1, 2, 3,
+                400, 5, 6, 7, List.of(new StatusReport.Gate("network", "pass", true, "connected", "", Optional.of(Instant.EPOCH)),
+                        new StatusReport.Gate("thermal", "fail", true, "too hot", "let it cool", Optional.empty())),
+                List.of(new StatusReport.Finding("sip", "unknown", "no csrutil", Instant.EPOCH)));
+
+        var text = CoordinatorText.lines(coordinator).stream().map(line -> line.label() + "|" + line.text()).toList();
+
+        assertThat(text).containsExactly(
+                "coordinator|wss://c.example/ws/provider  connected  (nothing to do)",
+                "work|cannot come: thermal: too hot  (let it cool)",
+                "|test posture: an eligible Mac's protections are claimed, not measured",
+                "|offered: org/m",
+                "|served 12 requests, 400 tokens; 3 in flight, 1 failed, 2 cancelled");
+        assertThat(CoordinatorText.gate(coordinator.gates().getLast())).isEqualTo("FAIL  thermal      too hot\n                   → let it cool");
+    }
+
+    @Test
     void theStateComesFirstThenEverythingElse() {
         var report = new StatusReport(
                 "ready", "nothing to do", "local", 4711, "0.1.0", "v0.4.0", "25", "mac-arm64", Instant.EPOCH, 3720,
                 Optional.of(new StatusReport.Endpoint("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, true, false)),
+                Optional.empty(),
                 List.of(
                         new StatusReport.Model("demo", "ready", 1, Optional.empty(), 8, 2, 1, 64, 2048, 300, 1000, 400, 5000, 20, 1, 2, 3,
                                 1234.5, 45.67, 4L << 20, Optional.of(COMPUTE)),

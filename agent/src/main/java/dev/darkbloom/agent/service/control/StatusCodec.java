@@ -24,6 +24,7 @@ final class StatusCodec {
         json.put("started_at", report.startedAt().toString());
         json.put("uptime_seconds", report.uptimeSeconds());
         report.endpoint().ifPresent(endpoint -> json.set("endpoint", endpoint(endpoint)));
+        report.coordinator().ifPresent(coordinator -> json.set("coordinator", coordinator(coordinator)));
         var models = json.putArray("models");
         report.models().forEach(model -> models.add(model(model)));
         ObjectNode memory = json.putObject("memory");
@@ -45,6 +46,99 @@ final class StatusCodec {
         json.put("requires_key", endpoint.requiresKey());
         json.put("is_reachable_from_outside", endpoint.isReachableFromOutside());
         return json;
+    }
+
+    static ObjectNode coordinator(StatusReport.Coordinator coordinator) {
+        ObjectNode json = JsonNodeFactory.instance.objectNode();
+        json.put("url", coordinator.url());
+        coordinator.proxy().ifPresent(proxy -> json.put("proxy", proxy));
+        json.put("state", coordinator.state());
+        json.put("advice", coordinator.advice());
+        json.put("since", coordinator.since().toString());
+        put(json, "connected_at", coordinator.connectedAt());
+        put(json, "last_heartbeat_at", coordinator.lastHeartbeatAt());
+        put(json, "last_challenge_at", coordinator.lastChallengeAt());
+        coordinator.lastEnd().ifPresent(end -> json.put("last_end", end));
+        put(json, "next_attempt_at", coordinator.nextAttemptAt());
+        json.put("attempts", coordinator.attempts());
+        json.put("eligible", coordinator.eligible());
+        json.put("is_test_posture", coordinator.isTestPosture());
+        json.put("backend", coordinator.backend());
+        json.put("private_only", coordinator.privateOnly());
+        var offered = json.putArray("offered");
+        coordinator.offered().forEach(offered::add);
+        json.put("served_requests", coordinator.served());
+        json.put("failed_requests", coordinator.failed());
+        json.put("cancelled_requests", coordinator.cancelled());
+        json.put("requests_in_flight", coordinator.inFlight());
+        json.put("generated_tokens", coordinator.tokens());
+        json.put("requests_not_opened", coordinator.notOpened());
+        json.put("unknown_messages", coordinator.unknownMessages());
+        json.put("malformed_messages", coordinator.malformedMessages());
+        var gates = json.putArray("gates");
+        coordinator.gates().forEach(gate -> {
+            ObjectNode one = gates.addObject();
+            one.put("name", gate.name());
+            one.put("verdict", gate.verdict());
+            one.put("is_required", gate.isRequired());
+            one.put("detail", gate.detail());
+            one.put("remedy", gate.remedy());
+            put(one, "proven_at", gate.provenAt());
+        });
+        var posture = json.putArray("posture");
+        coordinator.posture().forEach(finding -> posture.addObject().put("name", finding.name()).put("value", finding.value())
+                .put("proof", finding.proof()).put("at", finding.at().toString()));
+        return json;
+    }
+
+    private static void put(ObjectNode json, String name, Optional<Instant> at) {
+        at.ifPresent(instant -> json.put(name, instant.toString()));
+    }
+
+    private static Optional<Instant> instant(JsonNode json) {
+        return Optional.of(json).filter(JsonNode::isTextual).map(at -> Instant.parse(at.textValue()));
+    }
+
+    private static Optional<String> text(JsonNode json) {
+        return Optional.of(json).filter(JsonNode::isTextual).map(JsonNode::textValue);
+    }
+
+    private static StatusReport.Coordinator coordinator(JsonNode json) {
+        var offered = new ArrayList<String>();
+        json.path("offered").forEach(id -> offered.add(id.asText()));
+        var gates = new ArrayList<StatusReport.Gate>();
+        json.path("gates").forEach(gate -> gates.add(new StatusReport.Gate(gate.path("name").asText(), gate.path("verdict").asText(),
+                gate.path("is_required").asBoolean(), gate.path("detail").asText(), gate.path("remedy").asText(), instant(gate.path("proven_at")))));
+        var posture = new ArrayList<StatusReport.Finding>();
+        json.path("posture").forEach(finding -> posture.add(new StatusReport.Finding(finding.path("name").asText(), finding.path("value").asText(),
+                finding.path("proof").asText(), instant(finding.path("at")).orElse(Instant.EPOCH))));
+        return new StatusReport.Coordinator(
+                json.path("url").asText(),
+                text(json.path("proxy")),
+                json.path("state").asText(),
+                json.path("advice").asText(),
+                instant(json.path("since")).orElse(Instant.EPOCH),
+                instant(json.path("connected_at")),
+                instant(json.path("last_heartbeat_at")),
+                instant(json.path("last_challenge_at")),
+                text(json.path("last_end")),
+                instant(json.path("next_attempt_at")),
+                json.path("attempts").asInt(),
+                json.path("eligible").asText(),
+                json.path("is_test_posture").asBoolean(),
+                json.path("backend").asText(),
+                json.path("private_only").asBoolean(),
+                offered,
+                json.path("served_requests").asLong(),
+                json.path("failed_requests").asLong(),
+                json.path("cancelled_requests").asLong(),
+                json.path("requests_in_flight").asInt(),
+                json.path("generated_tokens").asLong(),
+                json.path("requests_not_opened").asLong(),
+                json.path("unknown_messages").asLong(),
+                json.path("malformed_messages").asLong(),
+                gates,
+                posture);
     }
 
     private static ObjectNode model(StatusReport.Model model) {
@@ -105,6 +199,7 @@ final class StatusCodec {
                 Instant.parse(json.path("started_at").asText(Instant.EPOCH.toString())),
                 json.path("uptime_seconds").asLong(),
                 Optional.of(json.path("endpoint")).filter(JsonNode::isObject).map(StatusCodec::endpoint),
+                Optional.of(json.path("coordinator")).filter(JsonNode::isObject).map(StatusCodec::coordinator),
                 models,
                 new StatusReport.Memory(
                         memory.path("budget_bytes").asLong(),

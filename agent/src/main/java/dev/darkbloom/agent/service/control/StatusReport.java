@@ -9,7 +9,7 @@ import java.util.Optional;
  *
  * @param state as {@code AgentState.word}
  * @param advice what its owner should do
- * @param mode {@code local}: answers this machine's own clients, no coordinator is connected
+ * @param mode {@code local}: answers this machine's own clients, no coordinator is connected; {@code coordinator}; {@code coordinator and local}
  * @param version of the agent; the three behind it are as {@code --version} prints them
  * @param logFile where to read more
  */
@@ -25,6 +25,7 @@ public record StatusReport(
         Instant startedAt,
         long uptimeSeconds,
         Optional<Endpoint> endpoint,
+        Optional<Coordinator> coordinator,
         List<Model> models,
         Memory memory,
         String home,
@@ -46,6 +47,83 @@ public record StatusReport(
      * @param isReachableFromOutside whether it listens on more than loopback
      */
     public record Endpoint(String baseUrl, String bind, int port, boolean requiresKey, boolean isReachableFromOutside) {}
+
+    /**
+     * The connection to a coordinator, and whether work can come through it.
+     *
+     * @param state as {@code LinkState.word}
+     * @param advice what its owner should do about the state
+     * @param eligible {@code yes}, {@code no} or {@code unknown}: whether every gate lets work through
+     * @param lastEnd how the last connection ended, or why there was none
+     * @param nextAttemptAt when the next attempt is made; empty while connected
+     * @param attempts failed attempts in a row
+     * @param isTestPosture whether what is reported is claimed for a test
+     * @param backend engine name in the registration
+     * @param privateOnly whether only the owner's own requests are served
+     * @param offered models that are offered
+     * @param served requests answered since start
+     * @param failed requests answered by an error
+     * @param cancelled requests that were cancelled
+     * @param inFlight requests that run or wait
+     * @param tokens tokens written for them
+     * @param notOpened requests whose payload could not be opened
+     */
+    public record Coordinator(
+            String url,
+            Optional<String> proxy,
+            String state,
+            String advice,
+            Instant since,
+            Optional<Instant> connectedAt,
+            Optional<Instant> lastHeartbeatAt,
+            Optional<Instant> lastChallengeAt,
+            Optional<String> lastEnd,
+            Optional<Instant> nextAttemptAt,
+            int attempts,
+            String eligible,
+            boolean isTestPosture,
+            String backend,
+            boolean privateOnly,
+            List<String> offered,
+            long served,
+            long failed,
+            long cancelled,
+            int inFlight,
+            long tokens,
+            long notOpened,
+            long unknownMessages,
+            long malformedMessages,
+            List<Gate> gates,
+            List<Finding> posture) {
+        public Coordinator {
+            offered = List.copyOf(offered);
+            gates = List.copyOf(gates);
+            posture = List.copyOf(posture);
+        }
+
+        /** Returns this part as indented JSON, names in snake case. */
+        public String toJson() {
+            return StatusCodec.coordinator(this).toPrettyString();
+        }
+    }
+
+    /**
+     * One condition of getting work.
+     *
+     * @param verdict {@code pass}, {@code fail} or {@code unknown}
+     * @param isRequired whether nothing comes while it fails
+     * @param remedy empty where there is nothing to do
+     * @param provenAt when it was found so
+     */
+    public record Gate(String name, String verdict, boolean isRequired, String detail, String remedy, Optional<Instant> provenAt) {}
+
+    /**
+     * One measured fact of this machine's protections.
+     *
+     * @param value {@code true}, {@code false}, {@code unknown}, or a hash
+     * @param proof what said so
+     */
+    public record Finding(String name, String value, String proof, Instant at) {}
 
     /**
      * One model.

@@ -33,6 +33,12 @@ class ControlSocketTest {
     static final StatusReport REPORT = new StatusReport(
             "ready", "nothing to do", "local", 4711, "0.1.0", "v0.4.0", "25", "mac-arm64", Instant.parse("2026-11-24T08:00:00Z"), 61,
             Optional.of(new StatusReport.Endpoint("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, true, false)),
+            Optional.of(new StatusReport.Coordinator("wss://c.example/ws/provider", Optional.empty(), "connected", "nothing to do",
+                        Instant.parse("2026-11-24T08:00:00Z"), Optional.of(Instant.parse("2026-11-24T08:00:01Z")), Optional.empty(), Optional.empty(),
+                        Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, List.of("org/m"), 12, 1, 2, 3,
+                        400, 5, 6, 7, List.of(new StatusReport.Gate("network", "pass", true, "connected", "", Optional.of(Instant.EPOCH)),
+                                new StatusReport.Gate("thermal", "fail", true, "too hot", "let it cool", Optional.empty())),
+                        List.of(new StatusReport.Finding("sip", "unknown", "no csrutil", Instant.EPOCH)))),
             List.of(
                     new StatusReport.Model("demo", "ready", 1, Optional.empty(), 8, 2, 1, 64, 2048, 300, 1000, 400, 5000, 20, 1, 2, 3,
                             1234.5, 456.7, 4L << 20, Optional.of(COMPUTE)),

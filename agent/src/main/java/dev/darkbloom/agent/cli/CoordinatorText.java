@@ -1,0 +1,60 @@
+package dev.darkbloom.agent.cli;
+
+import dev.darkbloom.agent.service.control.StatusReport;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What {@code status} and {@code doctor} say of a coordinator. */
+final class CoordinatorText {
+    private CoordinatorText() {}
+
+    /** One line and its label, which is empty in all but the first of several. */
+    record Line(String label, String text) {}
+
+    static List<Line> lines(StatusReport.Coordinator coordinator) {
+        var lines = new ArrayList<Line>();
+        lines.add(new Line("coordinator", coordinator.url() + "  " + coordinator.state() + "  (" + coordinator.advice() + ")"
+                + coordinator.proxy().map(proxy -> "  through " + proxy).orElse("")));
+        if (coordinator.connectedAt().isEmpty()) {
+            coordinator.lastEnd().ifPresent(end -> lines.add(new Line("", "last: " + end + coordinator.nextAttemptAt()
+                    .map(at -> "; tries again in " + Units.time(positive(Duration.between(Instant.now(), at)))).orElse(""))));
+        }
+        lines.add(new Line("work", work(coordinator)));
+        if (coordinator.isTestPosture()) {
+            lines.add(new Line("", "test posture: an eligible Mac's protections are claimed, not measured"));
+        }
+        lines.add(new Line("", "offered: " + String.join(", ", coordinator.offered()) + (coordinator.privateOnly() ? "; to their owner only" : "")));
+        lines.add(new Line("", "served " + Units.count(coordinator.served()) + " requests, " + Units.count(coordinator.tokens()) + " tokens; "
+                + Units.count(coordinator.inFlight()) + " in flight, " + Units.count(coordinator.failed()) + " failed, "
+                + Units.count(coordinator.cancelled()) + " cancelled"));
+        return lines;
+    }
+
+    private static Duration positive(Duration duration) {
+        return duration.isNegative() ? Duration.ZERO : duration;
+    }
+
+    private static String work(StatusReport.Coordinator coordinator) {
+        return switch (coordinator.eligible()) {
+            case "yes" -> "can come: every gate is open";
+            case "no" -> coordinator.gates().stream().filter(gate -> gate.isRequired() && gate.verdict().equals("fail")).findFirst()
+                    .map(gate -> "cannot come: " + gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))
+                    .orElse("cannot come");
+            default -> "may come; not known: " + String.join(", ", coordinator.gates().stream()
+                    .filter(gate -> gate.isRequired() && gate.verdict().equals("unknown")).map(StatusReport.Gate::name).toList())
+                    + "  (darkbloom-agent doctor)";
+        };
+    }
+
+    /** Returns a gate as {@code doctor} lists it. */
+    static String gate(StatusReport.Gate gate) {
+        String mark = switch (gate.verdict()) {
+            case "pass" -> "ok   ";
+            case "fail" -> gate.isRequired() ? "FAIL " : "warn ";
+            default -> "?    ";
+        };
+        return String.format("%s %-12s %s", mark, gate.name(), gate.detail()) + (gate.remedy().isEmpty() ? "" : "\n" + " ".repeat(19) + "→ " + gate.remedy());
+    }
+}

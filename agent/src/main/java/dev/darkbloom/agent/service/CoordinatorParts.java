@@ -1,0 +1,154 @@
+package dev.darkbloom.agent.service;
+
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.chat.Completions;
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.coordinator.CoordinatorAddress;
+import dev.darkbloom.agent.coordinator.CoordinatorLink;
+import dev.darkbloom.agent.coordinator.LinkStatus;
+import dev.darkbloom.agent.coordinator.NodeReport;
+import dev.darkbloom.agent.crypto.BoxKeys;
+import dev.darkbloom.agent.crypto.DeviceSigner;
+import dev.darkbloom.agent.crypto.SoftwareSigner;
+import dev.darkbloom.agent.engine.Engine;
+import dev.darkbloom.agent.engine.MemoryLedger;
+import dev.darkbloom.agent.hardware.HardwareProbe;
+import dev.darkbloom.agent.hardware.MetricsProbe;
+import dev.darkbloom.agent.hardware.MetricsSampler;
+import dev.darkbloom.agent.hardware.Posture;
+import dev.darkbloom.agent.hardware.PostureProbe;
+import dev.darkbloom.agent.hardware.ProcessHardening;
+import dev.darkbloom.agent.service.account.AccountToken;
+import dev.darkbloom.agent.service.doctor.Gates;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What an agent consists of besides when it serves a coordinator. Any thread. */
+final class CoordinatorParts {
+    private static final Logger log = LoggerFactory.getLogger(CoordinatorParts.class);
+    private static final int SERIAL_LETTERS = 10;
+
+    private final AgentConfig.Coordinator config;
+    private final AgentHome home;
+    private final Engine engine;
+    private final MetricsSampler metrics;
+    private final RememberedPosture posture;
+    private final List<String> offered;
+    private final CoordinatorLink link;
+
+    /** Keeps the last posture, so that {@code status} need not measure. */
+    private static final class RememberedPosture implements PostureProbe {
+        private final PostureProbe probe;
+        private volatile Posture last;
+
+        RememberedPosture(PostureProbe probe) {
+            this.probe = probe;
+        }
+
+        @Override
+        public Posture posture() {
+            last = probe.posture();
+            return last;
+        }
+
+        Optional<Posture> last() {
+            return Optional.ofNullable(last);
+        }
+    }
+
+    private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
+            List<String> offered, CoordinatorLink link) {
+        this.config = config;
+        this.home = home;
+        this.engine = engine;
+        this.metrics = metrics;
+        this.posture = posture;
+        this.offered = offered;
+        this.link = link;
+    }
+
+    /**
+     * Returns the coordinator's address.
+     *
+     * @throws AgentException {@code COORDINATOR_MISSING} where none is named, {@code CONFIG_INVALID} where a test posture is claimed towards
+     *     another machine
+     */
+    static CoordinatorAddress address(Optional<String> named, AgentConfig config) {
+        CoordinatorAddress address = CoordinatorAddress.parse(named.or(() -> config.coordinator().url())
+                .orElseThrow(() -> new AgentException(ErrorCode.COORDINATOR_MISSING, "no coordinator is set, and none is built in")));
+        if (config.coordinator().testPosture().isOn() && !address.isLoopback()) {
+            throw AgentException.ofParam(ErrorCode.CONFIG_INVALID, "coordinator.test_posture",
+                    "coordinator.test_posture claims what is not measured; that is for a coordinator on this machine, and " + address.host() + " is not");
+        }
+        return address;
+    }
+
+    /** Starts what serves a coordinator; {@code closer} ends it. Models should be loaded by now: they are told as they are. */
+    static CoordinatorParts start(CoordinatorAddress address, AgentConfig config, AgentHome home, Engine engine, MemoryLedger ledger,
+            ServedModels models, Completions completions, Closer closer) {
+        ProcessHardening.apply().forEach(refused -> log.warn("not protected: {}", refused));
+        BoxKeys keys = closer.add(BoxKeys.generate());
+        DeviceSigner signer = SoftwareSigner.open(home.signingKey());
+        MetricsSampler metrics = closer.add(MetricsSampler.start(MetricsProbe.ofThisSystem(InstantSource.system()), MetricsSampler.INTERVAL,
+                MetricsSampler.MAX_AGE, InstantSource.system()));
+        var posture = new RememberedPosture(PostureProbe.ofThisSystem(InstantSource.system()));
+        List<NodeReport.Offer> offers = models.list().stream().filter(model -> !model.spec().embedding())
+                .map(model -> new NodeReport.Offer(model.spec().id(), model.sizeBytes(), model.card().quantization().orElse(""), true)).toList();
+        String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        var report = new NodeReport(config.coordinator(), new NodeReport.Parts(offers, engine, engine::load, ledger,
+                HardwareProbe.ofThisSystem().report(), metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
+                version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
+        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(address, report, completions::relay, keys,
+                config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
+                "darkbloom-agent/" + AgentVersion.current().agent(), System.getenv())));
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, offers.stream().map(NodeReport.Offer::id).toList(), link);
+    }
+
+    /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
+    private static String serial(Path home) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(home.toString().getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().withUpperCase().formatHex(hash).substring(0, SERIAL_LETTERS);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+
+    CoordinatorLink link() {
+        return link;
+    }
+
+    LinkStatus status() {
+        return link.status();
+    }
+
+    List<String> offered() {
+        return offered;
+    }
+
+    AgentConfig.Coordinator config() {
+        return config;
+    }
+
+    Optional<Posture> posture() {
+        return posture.last();
+    }
+
+    /** Judges the gates as things stand. */
+    Gates gates(LinkStatus status) {
+        return Gates.of(new Gates.Facts(config, status, offered, engine.models(), AccountToken.read(home.accountToken()).isPresent(), posture.last(),
+                metrics.latest(), Instant.now()));
+    }
+}

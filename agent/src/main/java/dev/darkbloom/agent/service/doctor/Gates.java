@@ -1,0 +1,236 @@
+package dev.darkbloom.agent.service.doctor;
+
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.TestPosture;
+import dev.darkbloom.agent.coordinator.LinkState;
+import dev.darkbloom.agent.coordinator.LinkStatus;
+import dev.darkbloom.agent.engine.ModelState;
+import dev.darkbloom.agent.engine.ModelStatus;
+import dev.darkbloom.agent.hardware.Finding;
+import dev.darkbloom.agent.hardware.Posture;
+import dev.darkbloom.agent.hardware.SystemMetrics;
+import dev.darkbloom.agent.hardware.ThermalState;
+import dev.darkbloom.agent.service.doctor.Gate.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The gates between a coordinator's consumers and this machine (provider protocol, 14), as far as the machine can know them.
+ *
+ * @param list in the order in which they are passed
+ */
+public record Gates(List<Gate> list) {
+    /** Engine names that the coordinators of April and October 2026 route to. */
+    private static final List<String> ROUTED_BACKENDS = List.of("inprocess-mlx", "mlx-swift");
+    /** How long an answered challenge counts; coordinators before May 2026 take six minutes, later ones sixteen. */
+    private static final Duration CHALLENGE_FRESH = Duration.ofMinutes(6);
+
+    public Gates {
+        list = List.copyOf(list);
+    }
+
+    /**
+     * What is looked at.
+     *
+     * @param offered ids that are offered
+     * @param isLoggedIn whether there is an account's token
+     * @param posture as it was last measured
+     */
+    public record Facts(AgentConfig.Coordinator config, LinkStatus link, List<String> offered, List<ModelStatus> models, boolean isLoggedIn,
+            Optional<Posture> posture, SystemMetrics metrics, Instant now) {}
+
+    /** Judges. */
+    public static Gates of(Facts facts) {
+        var gates = new ArrayList<Gate>();
+        gates.add(network(facts));
+        gates.add(login(facts));
+        gates.add(trust(facts));
+        gates.add(posture(facts));
+        gates.add(challenge(facts));
+        gates.add(backend(facts));
+        gates.add(catalogue(facts));
+        gates.add(runtime(facts));
+        gates.add(models(facts));
+        gates.add(thermal(facts));
+        gates.add(Gate.pass("schedule", "no schedule is set", facts.now()));
+        gates.add(drain(facts));
+        return new Gates(gates);
+    }
+
+    /** Returns whether work can come: no where a required gate fails, unknown where one is not known, yes otherwise. */
+    public Verdict eligible() {
+        if (list.stream().anyMatch(gate -> gate.isRequired() && gate.verdict() == Verdict.FAIL)) {
+            return Verdict.FAIL;
+        }
+        return list.stream().anyMatch(gate -> gate.isRequired() && gate.verdict() == Verdict.UNKNOWN) ? Verdict.UNKNOWN : Verdict.PASS;
+    }
+
+    /** Returns the first required gate that fails. */
+    public Optional<Gate> firstFailed() {
+        return list.stream().filter(gate -> gate.isRequired() && gate.verdict() == Verdict.FAIL).findFirst();
+    }
+
+    private static Gate network(Facts facts) {
+        LinkStatus link = facts.link();
+        if (link.state().isOpen()) {
+            Instant at = link.lastHeartbeat().or(link::connectedAt).orElse(link.since());
+            return Gate.pass("network", "connected to " + link.address(), at);
+        }
+        String why = link.lastEnd().map(end -> ": " + end.detail()).orElse("");
+        if (link.state() == LinkState.CONNECTING && link.lastEnd().isEmpty()) {
+            return Gate.unknown("network", "connecting to " + link.address());
+        }
+        return Gate.fail("network", link.state().word() + why, link.state().advice(), link.since());
+    }
+
+    private static Gate login(Facts facts) {
+        return (facts.isLoggedIn()
+                ? Gate.pass("login", "this machine is bound to an account", facts.now())
+                : Gate.fail("login", "this machine belongs to no account: nobody is credited, and its owner's requests do not find it",
+                        "run: darkbloom-agent login", facts.now())).optional();
+    }
+
+    private static Gate trust(Facts facts) {
+        Optional<LinkStatus.Trust> told = facts.link().trust();
+        if (told.isPresent()) {
+            return trust(told.get().level(), told.get().status(), told.get().reason().orElse(""), told.get().at());
+        }
+        Optional<LinkStatus.Listing> listed = facts.link().listed();
+        if (listed.isPresent() && listed.get().isThere()) {
+            return trust(listed.get().trustLevel(), listed.get().status(), "", listed.get().at());
+        }
+        return Gate.unknown("trust", "the coordinator has not said what it thinks of this machine");
+    }
+
+    private static Gate trust(String level, String status, String reason, Instant at) {
+        String detail = "level " + level + ", " + status + (reason.isEmpty() ? "" : ": " + reason);
+        if (status.equals("untrusted") || status.equals("offline")) {
+            return Gate.fail("trust", detail, "reconnect: darkbloom-agent stop, then start; if it comes back, see the log", at);
+        }
+        if (level.isEmpty() || level.equals("none")) {
+            return Gate.fail("trust", detail, "coordinators ask for self_signed or hardware; see the posture below", at);
+        }
+        return Gate.pass("trust", detail, at);
+    }
+
+    private static Gate posture(Facts facts) {
+        TestPosture claimed = facts.config().testPosture();
+        if (claimed.isOn()) {
+            List<String> off = TestPosture.FLAGS.stream()
+                    .filter(name -> !name.equals("hypervisor_active") && !claimed.flag(name).orElse(true)).toList();
+            return off.isEmpty()
+                    ? Gate.pass("posture", "test posture: an eligible Mac's is claimed", facts.now())
+                    : Gate.fail("posture", "test posture: claimed to be off: " + String.join(", ", off), "see coordinator.test_posture", facts.now());
+        }
+        if (facts.posture().isEmpty()) {
+            return Gate.unknown("posture", "not measured yet");
+        }
+        Posture posture = facts.posture().get();
+        var missing = new ArrayList<String>();
+        Instant at = posture.sip().at();
+        add(missing, "System Integrity Protection", posture.sip());
+        add(missing, "secure boot", posture.secureBoot());
+        add(missing, "RDMA off", posture.rdmaDisabled());
+        add(missing, "debuggers denied", posture.antiDebug());
+        add(missing, "core dumps off", posture.coreDumpsDisabled());
+        add(missing, "environment scrubbed", posture.environmentScrubbed());
+        return missing.isEmpty()
+                ? Gate.pass("posture", "measured: nobody on this machine can look into the process", at)
+                : Gate.fail("posture", "not proved: " + String.join("; ", missing), "see each in: darkbloom-agent status --json", at);
+    }
+
+    private static void add(List<String> missing, String name, Finding<Boolean> finding) {
+        if (!finding.is(true)) {
+            missing.add(name + " (" + finding.proof() + ")");
+        }
+    }
+
+    private static Gate challenge(Facts facts) {
+        Optional<Instant> last = facts.link().lastChallenge();
+        if (last.isEmpty()) {
+            return Gate.unknown("challenge", "no challenge was answered on this connection yet");
+        }
+        Duration age = Duration.between(last.get(), facts.now());
+        return age.compareTo(CHALLENGE_FRESH) <= 0
+                ? Gate.pass("challenge", "answered " + age.toSeconds() + " s ago", last.get())
+                : Gate.fail("challenge", "the last one was answered " + age.toMinutes() + " min ago", "nothing: the coordinator asks again", last.get());
+    }
+
+    private static Gate backend(Facts facts) {
+        String name = facts.config().backendName();
+        if (ROUTED_BACKENDS.contains(name)) {
+            return Gate.pass("backend", "registered as " + name, facts.now());
+        }
+        return new Gate("backend", Verdict.UNKNOWN, true, "registered as " + name
+                + "; the original coordinators route only to names of their own", "towards a coordinator of your own, set coordinator.backend_name",
+                Optional.empty());
+    }
+
+    private static Gate catalogue(Facts facts) {
+        Optional<LinkStatus.Listing> listed = facts.link().listed();
+        if (listed.isEmpty() || !listed.get().isThere()) {
+            return Gate.unknown("catalogue", "the coordinator does not say which models it took: " + String.join(", ", facts.offered()));
+        }
+        List<String> taken = facts.offered().stream().filter(listed.get().models()::contains).toList();
+        List<String> dropped = facts.offered().stream().filter(id -> !listed.get().models().contains(id)).toList();
+        if (taken.isEmpty()) {
+            return Gate.fail("catalogue", "the coordinator's catalogue has none of: " + String.join(", ", dropped),
+                    "bind a file to an id that it knows: darkbloom-agent models add FILE --id ID", listed.get().at());
+        }
+        return Gate.pass("catalogue", "taken: " + String.join(", ", taken)
+                + (dropped.isEmpty() ? "" : "; not in the coordinator's catalogue: " + String.join(", ", dropped)), listed.get().at());
+    }
+
+    private static Gate runtime(Facts facts) {
+        if (!facts.link().mismatches().isEmpty()) {
+            return Gate.fail("runtime", "hashes that the coordinator does not accept: "
+                    + String.join(", ", facts.link().mismatches().stream().map(one -> one.component()).toList()),
+                    "its operator has to admit this release; towards one of your own, set coordinator.runtime_hash", facts.link().since());
+        }
+        if (facts.link().manifest().isPresent()) {
+            LinkStatus.Manifest manifest = facts.link().manifest().get();
+            return manifest.isConfigured()
+                    ? Gate.pass("runtime", "the coordinator has a manifest and has not objected", manifest.at())
+                    : Gate.fail("runtime", "the coordinator has no runtime manifest; it routes to nobody then", "its operator has to configure one",
+                            manifest.at());
+        }
+        return Gate.unknown("runtime", "the coordinator has not objected");
+    }
+
+    private static Gate models(Facts facts) {
+        List<ModelStatus> offered = facts.models().stream().filter(model -> facts.offered().contains(model.id())).toList();
+        List<String> ready = offered.stream().filter(model -> model.state() == ModelState.READY).map(ModelStatus::id).toList();
+        if (!ready.isEmpty()) {
+            return Gate.pass("memory", "loaded: " + String.join(", ", ready), facts.now());
+        }
+        Optional<String> error = offered.stream().flatMap(model -> model.lastError().stream()).findFirst();
+        return error.isPresent()
+                ? Gate.fail("memory", "no model is loaded: " + error.get(), "free memory, or start with another --model", facts.now())
+                : Gate.unknown("memory", "no model is loaded; the first request loads one");
+    }
+
+    private static Gate thermal(Facts facts) {
+        Optional<String> claimed = facts.config().testPosture().text("thermal_state");
+        if (claimed.isPresent()) {
+            return claimed.get().equals("critical")
+                    ? Gate.fail("thermal", "test posture: critical", "see coordinator.test_posture", facts.now())
+                    : Gate.pass("thermal", "test posture: " + claimed.get(), facts.now());
+        }
+        var thermal = facts.metrics().thermal();
+        if (thermal.state() == ThermalState.CRITICAL) {
+            return Gate.fail("thermal", "the machine is too hot: " + thermal.source(), "let it cool; work comes back by itself",
+                    facts.metrics().measuredAt());
+        }
+        return Gate.pass("thermal", thermal.state() + (thermal.isMeasured() ? "" : ", not measured: " + thermal.source()),
+                facts.metrics().measuredAt());
+    }
+
+    private static Gate drain(Facts facts) {
+        return facts.link().state() == LinkState.DRAINING
+                ? Gate.fail("drain", "the agent is stopping", "start it again when it has ended", facts.link().since())
+                : Gate.pass("drain", "not draining", facts.now());
+    }
+}
