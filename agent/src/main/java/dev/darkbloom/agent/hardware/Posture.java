@@ -13,7 +13,7 @@ import java.util.Objects;
  * @param hypervisor whether the system runs inside a virtual machine ({@code hypervisor_active})
  * @param debuggerAttached whether another process traces this one now
  * @param antiDebug whether none can: neither the system's debuggers nor Java's attach mechanism, agents or remote management
- * @param coreDumpsDisabled whether neither a crash nor a full heap writes memory to a file
+ * @param coreDumpsDisabled whether neither a crash nor a full heap writes memory to a file, be it a core file, a heap dump or a crash report
  * @param environmentScrubbed whether no variable is set that loads foreign code into this process
  * @param binaryHash of this program's own files, in hexadecimal digits; see {@link ProgramFiles}
  */

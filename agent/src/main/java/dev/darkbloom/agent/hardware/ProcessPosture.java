@@ -46,6 +46,10 @@ record ProcessPosture(NativeAccess system, JvmFlags java, Set<String> variables,
         if (java.isOn("HeapDumpOnOutOfMemoryError")) {
             return Finding.known(false, "Java writes a heap dump when memory is out", clock.instant());
         }
+        // A crash report quotes the stack's end and what the registers point at.
+        if (!java.isOn("SuppressFatalErrorMessage") && !java.option().apply("ErrorFile").equals(Optional.of("/dev/null"))) {
+            return Finding.known(false, "Java writes a report when it crashes", clock.instant());
+        }
         return system.writesCoreFiles()
                 .map(writes -> Finding.known(!writes, writes ? "a crash writes a core file" : "no crash writes a core file", clock.instant()))
                 .orElseGet(() -> Finding.unknown("the system does not say whether it writes core files", clock.instant()));

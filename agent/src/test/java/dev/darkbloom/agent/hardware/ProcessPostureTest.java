@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ProcessPostureTest {
     private static final Instant NOW = Instant.parse("2026-11-01T12:00:00Z");
-    private static final Map<String, String> SHUT = Map.of("DisableAttachMechanism", "true", "HeapDumpOnOutOfMemoryError", "false");
+    private static final Map<String, String> SHUT = Map.of("DisableAttachMechanism", "true", "HeapDumpOnOutOfMemoryError", "false",
+            "ErrorFile", "/dev/null");
 
     @TempDir
     Path directory;
@@ -60,8 +61,12 @@ class ProcessPostureTest {
     }
 
     @Test
-    void coreFilesAndHeapDumpsBothWriteMemory() {
-        assertThat(posture(Map.of("HeapDumpOnOutOfMemoryError", "true"), List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
+    void coreFilesHeapDumpsAndCrashReportsAllWriteMemory() {
+        assertThat(posture(Map.of("HeapDumpOnOutOfMemoryError", "true", "ErrorFile", "/dev/null"), List.of(), Set.of()).coreDumpsDisabled().value())
+                .contains(false);
+        assertThat(posture(Map.of("ErrorFile", "/var/log/crash-%p.log"), List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
+        assertThat(posture(Map.of(), List.of(), Set.of()).coreDumpsDisabled().value()).as("into the working directory").contains(false);
+        assertThat(posture(Map.of("SuppressFatalErrorMessage", "true"), List.of(), Set.of()).coreDumpsDisabled().value()).contains(true);
 
         system.writesCoreFiles = Optional.of(true);
         assertThat(posture(SHUT, List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
