@@ -192,7 +192,7 @@ class MacHardwareTest {
     @MethodSource("directories")
     void outputsThatAreCutOrSpoiltNeverEndInAnException(String directory) {
         var random = new Random(directory.hashCode());
-        for (int round = 0; round < 200; round++) {
+        for (int round = 0; round < 50; round++) {
             var tools = RecordedMac.of(directory);
             for (Map.Entry<List<String>, ToolResult> answer : Map.copyOf(tools.answers()).entrySet()) {
                 tools.answers().put(answer.getKey(), ToolResult.ended(0, spoil(answer.getValue().output(), random)));
