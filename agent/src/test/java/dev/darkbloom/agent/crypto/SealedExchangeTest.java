@@ -21,7 +21,8 @@ import org.junit.jupiter.api.Test;
 /** A request and its answer from one end to the other, both ends ours: frames, payloads and keys fit each other. */
 @Tag("native")
 class SealedExchangeTest {
-    private static final String REQUEST = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"grüße 🌱\"}],\"max_tokens\":8192}";
+    private static final String REQUEST = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"grüße 🌱\"}],"
+            + "\"max_tokens\":8192}";
 
     private final RequestId id = new RequestId("6f0c9a52-6f34-4d8b-9d5f-0a4c5d1c7e21");
     private final MessageEncoder encoder = new MessageEncoder();
@@ -32,8 +33,8 @@ class SealedExchangeTest {
             var plain = OffHeap.utf8(REQUEST);
             box.seal(plain, 0, plain.byteSize(), sealed);
             Base64Text.encode(sealed.buffer(), 0, sealed.length(), text);
-            encoder.encode(new InferenceRequest(id, Optional.of(new EncryptedPayload(request.publicKey(), text.segment())), Optional.empty(),
-                    OptionalLong.empty(), Optional.empty()), frame);
+            encoder.encode(new InferenceRequest(id, Optional.of(new EncryptedPayload(request.publicKey(), text.segment())),
+                    Optional.empty(), OptionalLong.empty(), Optional.empty()), frame);
         }
     }
 
@@ -51,7 +52,8 @@ class SealedExchangeTest {
 
             var received = (InferenceRequest) decoder.coordinatorMessage(requestFrame.segment());
             EncryptedPayload body = received.encryptedBody().orElseThrow();
-            try (RequestBox box = new RequestOpener(provider, new ReplayGuard()).open(body.ephemeralPublicKey(), body.ciphertext(), prompt)) {
+            try (RequestBox box = new RequestOpener(provider, new ReplayGuard()).open(body.ephemeralPublicKey(), body.ciphertext(),
+                    prompt)) {
                 var frames = new ChunkFrames(received.requestId(), provider.publicKey());
                 for (int i = 0; i < 1_000; i++) {
                     String text = "data: {\"choices\":[{\"delta\":{\"content\":\"" + "é".repeat(i % 97) + i + "\"}}]}";

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
  */
 class FrameFuzzTest {
     private static final List<String> PIECES = List.of("null", "true", "-1", "64.0", "1e999", "1e-999", "18446744073709551616", "\"\"",
-            "\"\\u0000\"",             "\"\\ud83c\\udf31\"", "\"\\ud800\"", "{}", "[]", "[[[[", "{\"type\":", "\"type\":\"cancel\",",
+            "\"\\u0000\"", "\"\\ud83c\\udf31\"", "\"\\ud800\"", "{}", "[]", "[[[[", "{\"type\":", "\"type\":\"cancel\",",
             "\"request_id\":null,", ",", ":",
             "\"", "\\", "\n", "\u2028", "[".repeat(300), "{\"attestation\":".repeat(40), "\"models\":[null],", "\"hardware\":[],",
             "\"encrypted_data\":{},", "\"usage\":{\"prompt_tokens\":9223372036854775807},", "9".repeat(80));
