@@ -27,6 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MessageDecoderTest {
+    private static final String LONG = "ten_lettersten_lettersten_lettersten_lettersten_lettersten_letters";
     private static final String ID = "6f0c9a52-6f34-4d8b-9d5f-0a4c5d1c7e21";
 
     private final MessageDecoder decoder = new MessageDecoder();
@@ -59,6 +60,7 @@ class MessageDecoderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", " ", "nul", "null", "[]", "1", "\"cancel\"", "{}", "{\"type\":1}", "{\"type\":null}",
+            "{\"type\":\"a\\nb\"}", "{\"type\":\"\\u001b[31m\"}", "{\"type\":\"a b\"}", "{\"type\":\"" + LONG + "\"}",
             "{\"type\":\"cancel\"",
             "{\"type\":\"cancel\"}x", "{\"type\":\"cancel\"}", "{\"type\":\"cancel\",\"request_id\":null}",
             "{\"type\":\"cancel\",\"request_id\":7}",
