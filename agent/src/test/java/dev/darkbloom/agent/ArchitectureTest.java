@@ -141,6 +141,21 @@ class ArchitectureTest {
                 .isSubsetOf("protocol", "api", "hub", "config", "models", "service");
     }
 
+    /** {@code hardware} asks the C library a few things about this process, without native memory of its own to hand around. */
+    @Test
+    void inHardwareOneClassCallsTheCLibrary() throws IOException {
+        try (Stream<Path> files = Files.list(SOURCES.resolve("dev/darkbloom/agent/hardware"))) {
+            var callers = new TreeSet<String>();
+            for (Path file : files.toList()) {
+                if (Files.readString(file).contains("java.lang.foreign")) {
+                    callers.add(file.getFileName().toString());
+                }
+            }
+
+            assertThat(callers).containsExactly("PosixNativeAccess.java");
+        }
+    }
+
     @Test
     void everyPackageSaysWhatItIsFor() throws IOException {
         try (Stream<Path> files = Files.walk(SOURCES)) {

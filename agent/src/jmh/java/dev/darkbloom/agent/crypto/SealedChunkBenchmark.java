@@ -21,8 +21,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What a chunk costs between its plain text and its frame for a coordinator: sealing, base64, the frame around it. Holds the budget of ten
- * microseconds at the median, which is why times are sampled. A chunk of one token has some 170 bytes, one of twenty-five milliseconds' tokens
- * 300, a whole answer 4,096.
+ * microseconds at the median, which is why times are sampled. A chunk of one token has some 170 bytes, one of twenty-five milliseconds'
+ * tokens 300, a whole answer 4,096.
  */
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

@@ -8,9 +8,9 @@ import java.util.Arrays;
 /**
  * Base64 outside the heap: the standard alphabet of RFC 4648 with padding and without line breaks, six bytes at a time.
  *
- * <p>Strict when it reads: exactly the text that {@link #encode} writes, so padding has to be there and the bits behind the last byte are zero.
- * Tables instead of arithmetic: what they are asked about is public, sealed bytes and public keys. Stateless; any thread that may use the
- * segments. Allocates nothing.
+ * <p>Strict when it reads: exactly the text that {@link #encode} writes, so padding has to be there and the bits behind the last byte are
+ * zero. Tables instead of arithmetic: what they are asked about is public, sealed bytes and public keys. Stateless; any thread that may use
+ * the segments. Allocates nothing.
  */
 public final class Base64Text {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
@@ -79,8 +79,8 @@ public final class Base64Text {
     }
 
     /**
-     * Returns the bytes that a text of {@code size} letters at {@code offset} stands for, by its length and padding alone; -1 when no text has
-     * that length.
+     * Returns the bytes that a text of {@code size} letters at {@code offset} stands for, by its length and padding alone; -1 when no text
+     * has that length.
      */
     public static long decodedLength(MemorySegment text, long offset, long size) {
         if (size == 0) {

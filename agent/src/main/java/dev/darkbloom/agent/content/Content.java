@@ -119,8 +119,8 @@ public final class Content implements AutoCloseable {
     }
 
     /**
-     * Makes {@code size} more bytes count as written and returns where they begin. They hold what lay there before, so the caller writes all of
-     * them through {@link #buffer}, or takes them back by {@link #truncate}.
+     * Makes {@code size} more bytes count as written and returns where they begin. They hold what lay there before, so the caller writes
+     * all of them through {@link #buffer}, or takes them back by {@link #truncate}.
      */
     public long extend(long size) {
         if (size < 0) {

@@ -181,6 +181,7 @@ final class RequestDesk implements AutoCloseable {
             var usage = sink.usage();
             Optional<String> hash = sink.hash(id);
             Optional<String> signature = hash.map(text -> signer.orElseThrow().sign(text.getBytes(StandardCharsets.US_ASCII)));
+            phase = Phase.ENDED; // the cancel that coordinators send after every answer finds it so
             tell(new AgentMessage.InferenceComplete(id, wire(usage), hash, signature));
             if (!cancelled) {
                 counters.served(usage.completionTokens());
@@ -206,6 +207,10 @@ final class RequestDesk implements AutoCloseable {
 
         /** Ends the work soon, whatever it is at. */
         void stop(boolean byCoordinator) {
+            if (phase == Phase.ENDED) {
+                counters.lateCancel();
+                return;
+            }
             if (byCoordinator && !cancelled) {
                 cancelled = true;
                 cancelNanos = clock.nanoTime();
@@ -213,7 +218,7 @@ final class RequestDesk implements AutoCloseable {
             }
             presence.leave();
             Thread at = thread;
-            if (at != null && phase != Phase.ENDED) {
+            if (at != null) {
                 at.interrupt(); // a load that is waited for, a pause between chunks
             }
         }

@@ -6,8 +6,8 @@ import java.util.Set;
 /**
  * Remembers which requests have been opened, so that a recorded one is not answered twice.
  *
- * <p>Bounded: of two generations with up to {@code capacity} fingerprints each the older one is forgotten whole when the newer one is full, so
- * at least the last {@code capacity} requests are known. What is older cannot come back for long either, since the agent's key lives no
+ * <p>Bounded: of two generations with up to {@code capacity} fingerprints each the older one is forgotten whole when the newer one is full,
+ * so at least the last {@code capacity} requests are known. What is older cannot come back for long either, since the agent's key lives no
  * longer than its process. Any thread.
  */
 public final class ReplayGuard {

@@ -10,8 +10,8 @@ import java.util.Objects;
 /**
  * NaCl's box between two keys, for one request and all chunks of its answer: what either side seals, the other one opens.
  *
- * <p>A sealed payload is {@code nonce[24] ‖ tag[16] ‖ sealed bytes}, 40 bytes more than the plain one; the nonce is random and new for each.
- * The shared key lies in locked memory and is zeroed by {@link #close}, with which the request ends. One thread at a time. Sealing
+ * <p>A sealed payload is {@code nonce[24] ‖ tag[16] ‖ sealed bytes}, 40 bytes more than the plain one; the nonce is random and new for
+ * each. The shared key lies in locked memory and is zeroed by {@link #close}, with which the request ends. One thread at a time. Sealing
  * chunk after chunk out of one buffer into another allocates nothing.
  */
 public final class RequestBox implements AutoCloseable {
@@ -113,7 +113,8 @@ public final class RequestBox implements AutoCloseable {
         // The plain bytes come to lie where the nonce is, which is needed until the last of them.
         MemorySegment.copy(buffer, start, nonce, 0, Sodium.NONCE_BYTES);
         long tagged = sealed - Sodium.NONCE_BYTES;
-        boolean authentic = sodium.open(buffer.asSlice(start, sealed), buffer.asSlice(start + Sodium.NONCE_BYTES, tagged), tagged, nonce, shared);
+        boolean authentic = sodium.open(buffer.asSlice(start, sealed), buffer.asSlice(start + Sodium.NONCE_BYTES, tagged), tagged, nonce,
+                shared);
         if (!authentic) {
             target.truncate(start);
             throw new PayloadFailure(PayloadFailure.Reason.NOT_AUTHENTIC);

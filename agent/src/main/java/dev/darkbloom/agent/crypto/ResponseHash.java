@@ -8,8 +8,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.HexFormat;
 
 /**
- * The hash of an answer as section 8.4 of the protocol defines it: SHA-256 over {@code request_id:completion_tokens:body}, where the body is
- * all chunks joined.
+ * The hash of an answer as section 8.4 of the protocol defines it: SHA-256 over {@code request_id:completion_tokens:body}, where the body
+ * is all chunks joined.
  *
  * <p>The count of tokens stands before the body and is known after it, so the body is kept, outside the heap, until the end. Owned by the
  * request; one thread at a time.

@@ -39,9 +39,8 @@ public final class Sodium {
 
     /** What is looked up, so that a test can find it in the files of every platform. */
     static final List<String> SYMBOLS = List.of("sodium_init", "sodium_malloc", "sodium_free", "sodium_memcmp", "sodium_stackzero",
-            "randombytes_buf",
-            "crypto_box_keypair", "crypto_scalarmult_base", "crypto_box_beforenm", "crypto_box_easy_afternm", "crypto_box_open_easy_afternm",
-            "crypto_hash_sha256");
+            "randombytes_buf", "crypto_box_keypair", "crypto_scalarmult_base", "crypto_box_beforenm", "crypto_box_easy_afternm",
+            "crypto_box_open_easy_afternm", "crypto_hash_sha256");
 
     /** What opening and hashing use of the stack, and more. */
     private static final long STACK_BYTES = 8192;
@@ -71,7 +70,8 @@ public final class Sodium {
         publicKey = bind(library, "crypto_scalarmult_base", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
         sharedKey = bind(library, "crypto_box_beforenm", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
         seal = bind(library, "crypto_box_easy_afternm", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
-        open = bind(library, "crypto_box_open_easy_afternm", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+        open = bind(library, "crypto_box_open_easy_afternm", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS,
+                ADDRESS));
         sha256 = bind(library, "crypto_hash_sha256", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG));
     }
 
@@ -119,7 +119,8 @@ public final class Sodium {
         } catch (AgentException e) {
             throw e;
         } catch (IllegalArgumentException | NoSuchElementException e) {
-            throw new AgentException(NATIVE_LIBRARY_MISMATCH, file + ": not libsodium for this machine; " + NATIVE_LIBRARY_MISMATCH.remedy(), e);
+            throw new AgentException(NATIVE_LIBRARY_MISMATCH, file + ": not libsodium for this machine; "
+                    + NATIVE_LIBRARY_MISMATCH.remedy(), e);
         } catch (Throwable t) {
             throw failed(t);
         }
@@ -210,10 +211,11 @@ public final class Sodium {
     }
 
     /**
-     * Writes {@code size - 16} bytes to {@code plain}, which may overlap {@code sealed}; returns false, and writes none, if it is not authentic.
+     * Writes {@code size - 16} bytes to {@code plain}, which may overlap {@code sealed}; returns false, and writes none, if it is not
+     * authentic.
      *
-     * <p>libsodium 1.0.18 leaves the first 32 plain bytes in its block of the stack (it zeroes that block when it seals), where a scan of the
-     * process's memory finds them: so the stack below is zeroed.
+     * <p>libsodium 1.0.18 leaves the first 32 plain bytes in its block of the stack (it zeroes that block when it seals), where a scan of
+     * the process's memory finds them: so the stack below is zeroed.
      */
     boolean open(MemorySegment plain, MemorySegment sealed, long size, MemorySegment nonce, MemorySegment shared) {
         try {

@@ -23,8 +23,8 @@ import java.util.Base64;
 /**
  * A P-256 key in a file of the agent's home, for machines without a Secure Enclave: who can read the file can sign as this machine.
  *
- * <p>The file holds the secret half (PKCS #8) and the public one (SubjectPublicKeyInfo) as two lines of base64 and is its owner's alone, mode
- * 0600, written whole or not at all. Immutable; any thread.
+ * <p>The file holds the secret half (PKCS #8) and the public one (SubjectPublicKeyInfo) as two lines of base64 and is its owner's alone,
+ * mode 0600, written whole or not at all. Immutable; any thread.
  */
 public final class SoftwareSigner implements DeviceSigner {
     private static final String ALGORITHM = "SHA256withECDSA";

@@ -55,8 +55,8 @@ public record Chip(String name, Family family, Tier tier) {
     }
 
     /**
-     * Returns what a name tells. A virtual machine sees its host's generation and nothing of its size: the tier is unknown there. A generation
-     * that is not in {@link Family} yet is unknown, however much its name looks like one.
+     * Returns what a name tells. A virtual machine sees its host's generation and nothing of its size: the tier is unknown there. A
+     * generation that is not in {@link Family} yet is unknown, however much its name looks like one.
      */
     public static Chip named(String name) {
         Matcher m = APPLE_M.matcher(name);

@@ -52,8 +52,8 @@ final class ChipTable {
     private ChipTable() {}
 
     /**
-     * Returns the memory's bandwidth in 10⁹ bytes a second; empty for a chip that is not listed, and where what is known of the machine fits
-     * two that differ.
+     * Returns the memory's bandwidth in 10⁹ bytes a second; empty for a chip that is not listed, and where what is known of the machine
+     * fits two that differ.
      *
      * @param gpuCores empty where the system did not say
      */

@@ -12,11 +12,11 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The named values in a Mac tool's output, one to a line, whichever of the forms below the tool prints. Of a name that occurs more than once
- * the first counts. Lines that are no named value, log lines among them, are passed over; so is a line that was cut short.
+ * The named values in a Mac tool's output, one to a line, whichever of the forms below the tool prints. Of a name that occurs more than
+ * once the first counts. Lines that are no named value, log lines among them, are passed over; so is a line that was cut short.
  *
- * <p>These tools print their JSON one member to a line, with nothing on the line but the name and a text or a whole number; this room holds no
- * JSON library, and needs no more of JSON than that.
+ * <p>These tools print their JSON one member to a line, with nothing on the line but the name and a text or a whole number; this room
+ * holds no JSON library, and needs no more of JSON than that.
  */
 record Fields(Map<String, String> values) {
     /** {@code "chip_type" : "Apple M5 Max",} or {@code "number_processors" : 3,} */
@@ -28,7 +28,10 @@ record Fields(Map<String, String> values) {
 
     private static final List<Pattern> FORMS = List.of(JSON, TEXT, REGISTRY);
 
-    /** Takes what {@code system_profiler} (with {@code -json} and without), {@code sw_vers}, {@code diskutil info} and {@code ioreg} print. */
+    /**
+     * Takes what {@code system_profiler} (with {@code -json} and without), {@code sw_vers}, {@code diskutil info} and {@code ioreg}
+     * print.
+     */
     static Fields parse(String text) {
         var values = new LinkedHashMap<String, String>();
         text.lines().forEach(line -> FORMS.stream().map(form -> form.matcher(line)).filter(Matcher::matches).findFirst()

@@ -2,7 +2,10 @@ package dev.darkbloom.agent.hardware;
 
 import java.nio.file.Path;
 
-/** Says what a coordinator is told of this machine. Any thread that may block: on a Mac it runs a handful of programs, for about half a second. */
+/**
+ * Says what a coordinator is told of this machine. Any thread that may block: on a Mac it runs a handful of programs, for about half a
+ * second.
+ */
 @FunctionalInterface
 public interface HardwareProbe {
     /** Measures anew; a machine's parts stay, so once in a process is enough. */

@@ -62,6 +62,7 @@ public record HardwareReport(
     @Override
     public String toString() {
         return "HardwareReport[model=" + model + ", form=" + form + ", chip=" + chip.name() + ", cores=" + cores + ", gpuCores=" + gpuCores
-                + ", memoryBytes=" + memoryBytes + ", bandwidthGBps=" + bandwidthGBps + ", os=" + os + ", isTranslated=" + isTranslated + "]";
+                + ", memoryBytes=" + memoryBytes + ", bandwidthGBps=" + bandwidthGBps + ", os=" + os
+                + ", isTranslated=" + isTranslated + "]";
     }
 }

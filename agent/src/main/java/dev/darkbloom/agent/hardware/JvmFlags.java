@@ -14,7 +14,8 @@ import java.util.function.Function;
  */
 record JvmFlags(Function<String, Optional<String>> option, List<String> arguments) {
     /** What lets others into a Java process from its start: debugger and profiler agents, and management over the network. */
-    private static final List<String> DOORS = List.of("-agentlib:", "-agentpath:", "-javaagent:", "-Xrun", "-Xdebug", "-Dcom.sun.management");
+    private static final List<String> DOORS = List.of("-agentlib:", "-agentpath:", "-javaagent:", "-Xrun", "-Xdebug",
+            "-Dcom.sun.management");
 
     static JvmFlags ofThisProcess() {
         var hotspot = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);

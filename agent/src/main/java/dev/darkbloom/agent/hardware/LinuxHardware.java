@@ -28,9 +28,10 @@ record LinuxHardware(LinuxFiles files, MachineProbe fallback) implements Hardwar
     private static final Set<Long> LAPTOPS = Set.of(8L, 9L, 10L, 11L, 14L, 30L, 31L, 32L);
     private static final Set<Long> DESKTOPS = Set.of(3L, 4L, 5L, 6L, 7L, 13L, 15L, 16L, 17L, 23L, 35L, 36L);
     /** What firmware says when nobody filled the field in. */
-    private static final Pattern NOTHING = Pattern.compile("(?i)none|unknown|default string|not (specified|applicable|available)|to be filled.*"
-            + "|system (product name|serial number)|0+|x+|-+|\\.+");
-    private static final Pattern HYPERVISORS = Pattern.compile("QEMU|KVM|VMware|Xen|Parallels|VirtualBox|Virtual Machine|Apple Virtualization");
+    private static final Pattern NOTHING = Pattern.compile("(?i)none|unknown|default string|not (specified|applicable|available)"
+            + "|to be filled.*|system (product name|serial number)|0+|x+|-+|\\.+");
+    private static final Pattern HYPERVISORS =
+            Pattern.compile("QEMU|KVM|VMware|Xen|Parallels|VirtualBox|Virtual Machine|Apple Virtualization");
     private static final Pattern KIBIBYTES = Pattern.compile("(\\d{1,15}) kB");
 
     @Override
@@ -62,8 +63,8 @@ record LinuxHardware(LinuxFiles files, MachineProbe fallback) implements Hardwar
     }
 
     /**
-     * Returns whether Linux runs on a hypervisor: x86 processors say so in their flags; on others a trace that hypervisors leave proves it, and
-     * its absence proves nothing.
+     * Returns whether Linux runs on a hypervisor: x86 processors say so in their flags; on others a trace that hypervisors leave proves
+     * it, and its absence proves nothing.
      */
     static Optional<Boolean> isVirtual(LinuxFiles files) {
         Optional<String> flags = files.value("proc/cpuinfo", "flags");
@@ -94,8 +95,8 @@ record LinuxHardware(LinuxFiles files, MachineProbe fallback) implements Hardwar
     }
 
     /**
-     * Counts physical cores, each by the first of its threads. ARM kernels give each a capacity; an Intel processor of two kinds has a list of
-     * each ({@code cpu_core}, {@code cpu_atom}); all others are of one kind.
+     * Counts physical cores, each by the first of its threads. ARM kernels give each a capacity; an Intel processor of two kinds has a
+     * list of each ({@code cpu_core}, {@code cpu_atom}); all others are of one kind.
      */
     private Optional<Cores> cores() {
         Set<Integer> slow = cpuList(files.text("sys/devices/cpu_atom/cpus").orElse(""));

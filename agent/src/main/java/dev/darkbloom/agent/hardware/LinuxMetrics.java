@@ -7,8 +7,8 @@ import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
 /**
- * Reads the kernel's files. Linux has no low power mode of the machine as a whole; {@code platform_profile}, where the firmware offers it, is
- * the nearest.
+ * Reads the kernel's files. Linux has no low power mode of the machine as a whole; {@code platform_profile}, where the firmware offers
+ * it, is the nearest.
  */
 record LinuxMetrics(LinuxFiles files, PowerProbe power, InstantSource clock) implements MetricsProbe {
     private static final String THERMAL = "sys/class/thermal";
@@ -35,14 +35,15 @@ record LinuxMetrics(LinuxFiles files, PowerProbe power, InstantSource clock) imp
 
     /** The load average counts all of the machine, also inside a container that may use a part of it only. */
     private OptionalDouble cpuUse() {
-        Optional<String> load = files.text("proc/loadavg").map(text -> text.split("\\s")[0]).filter(text -> text.matches("\\d{1,9}\\.\\d{1,9}"));
+        Optional<String> load = files.text("proc/loadavg").map(text -> text.split("\\s")[0])
+                .filter(text -> text.matches("\\d{1,9}\\.\\d{1,9}"));
         int online = LinuxHardware.cpuList(files.text("sys/devices/system/cpu/online").orElse("")).size();
         return load.isEmpty() ? OptionalDouble.empty() : SystemMetrics.cpuUse(Double.parseDouble(load.get()), online);
     }
 
     /**
-     * Compares each zone's temperature with its own trip points (kernel documentation, {@code driver-api/thermal/sysfs-api}); the hottest zone
-     * counts. Fans start at {@code active} points, which say nothing of speed; at {@code passive} ones the machine is slowed down.
+     * Compares each zone's temperature with its own trip points (kernel documentation, {@code driver-api/thermal/sysfs-api}); the hottest
+     * zone counts. Fans start at {@code active} points, which say nothing of speed; at {@code passive} ones the machine is slowed down.
      */
     private Thermal thermal() {
         ThermalState hottest = null;

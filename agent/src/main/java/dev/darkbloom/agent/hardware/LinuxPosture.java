@@ -4,8 +4,8 @@ import java.time.InstantSource;
 import java.util.List;
 
 /**
- * A Linux machine's nearest to what a Mac is asked for. System Integrity Protection and a signed system volume are Apple's, so the answer to
- * both is a plain no.
+ * A Linux machine's nearest to what a Mac is asked for. System Integrity Protection and a signed system volume are Apple's, so the answer
+ * to both is a plain no.
  */
 record LinuxPosture(LinuxFiles files, InstantSource clock) implements MachinePosture {
     /** UEFI's variable: four bytes of attributes, then 1 or 0 (UEFI 2.10, 3.3). */
@@ -33,7 +33,8 @@ record LinuxPosture(LinuxFiles files, InstantSource clock) implements MachinePos
     @Override
     public Finding<Boolean> rdmaDisabled() {
         List<String> devices = files.names("sys/class/infiniband", ".+");
-        return Finding.known(devices.isEmpty(), devices.isEmpty() ? "no RDMA device" : "RDMA device " + devices.getFirst(), clock.instant());
+        return Finding.known(devices.isEmpty(),
+                devices.isEmpty() ? "no RDMA device" : "RDMA device " + devices.getFirst(), clock.instant());
     }
 
     @Override

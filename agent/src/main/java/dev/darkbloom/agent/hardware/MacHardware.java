@@ -10,8 +10,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Asks {@code sysctl} and the IORegistry, which answer in about a millisecond each, and {@code system_profiler} for what they do not know: the
- * machine's common name, and whatever one of them fails to say.
+ * Asks {@code sysctl} and the IORegistry, which answer in about a millisecond each, and {@code system_profiler} for what they do not
+ * know: the machine's common name, and whatever one of them fails to say.
  *
  * @param tools runs them
  * @param fallback gives chip, cores and memory where no tool does
@@ -28,7 +28,9 @@ record MacHardware(ToolRunner tools, MachineProbe fallback) implements HardwareP
     static final String[] DISPLAYS = {"/usr/sbin/system_profiler", "-json", "SPDisplaysDataType"};
     static final String[] SW_VERS = {"/usr/bin/sw_vers"};
 
-    /** {@code proc 10:4:6}, all cores and those of each kind; since macOS 26 {@code proc 10:4:6:0}, whose last is a kind between the two. */
+    /**
+     * {@code proc 10:4:6}, all cores and those of each kind; since macOS 26 {@code proc 10:4:6:0}, whose last is a kind between the two.
+     */
     private static final Pattern PROC = Pattern.compile("proc (\\d+):(\\d+):\\d+(?::\\d+)?");
     /** {@code 10 (4 Performance and 6 Efficiency)} */
     private static final Pattern PROC_TEXT = Pattern.compile("(\\d+) \\((\\d+) \\w+ and \\d+ \\w+\\)");
@@ -42,8 +44,8 @@ record MacHardware(ToolRunner tools, MachineProbe fallback) implements HardwareP
         var sysctl = SysctlOutput.parse(tools.run(SYSCTL).output());
         var platform = fields(PLATFORM);
         var profile = fields(PROFILE);
-        String model = sysctl.textIfAny("hw.model").or(() -> profile.text("machine_model", "Model Identifier")).or(() -> platform.text("model"))
-                .orElse("");
+        String model = sysctl.textIfAny("hw.model").or(() -> profile.text("machine_model", "Model Identifier"))
+                .or(() -> platform.text("model")).orElse("");
         Chip chip = Chip.named(sysctl.textIfAny("machdep.cpu.brand_string").or(() -> profile.text("chip_type", "Chip"))
                 .orElseGet(() -> fallback.machine().chip()));
         long memoryBytes = memoryBytes(sysctl, profile);

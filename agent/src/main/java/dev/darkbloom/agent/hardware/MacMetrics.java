@@ -38,8 +38,8 @@ record MacMetrics(ToolRunner tools, DoubleSupplier loadAverage, int processors, 
     }
 
     /**
-     * Returns what {@code vm_stat} counts as active, wired or held by the compressor, as a share of that and of what is inactive, speculative
-     * or free: the original provider's formula. Empty unless all six are there.
+     * Returns what {@code vm_stat} counts as active, wired or held by the compressor, as a share of that and of what is inactive,
+     * speculative or free: the original provider's formula. Empty unless all six are there.
      */
     static OptionalDouble memoryPressure(String vmStat) {
         var fields = Fields.parse(vmStat);
@@ -54,8 +54,8 @@ record MacMetrics(ToolRunner tools, DoubleSupplier loadAverage, int processors, 
     }
 
     /**
-     * Returns the worse of two voices: the kernel's pressure level, and what {@code pmset} has recorded. The first answers 0 also on a system
-     * that lacks the key; the second almost always says that nothing was recorded, which proves nothing.
+     * Returns the worse of two voices: the kernel's pressure level, and what {@code pmset} has recorded. The first answers 0 also on a
+     * system that lacks the key; the second almost always says that nothing was recorded, which proves nothing.
      *
      * <p>{@code ProcessInfo.thermalState} is no third: it calls levels 1 and 2 both fair, and token speed has halved at 2 already.
      */
@@ -65,8 +65,8 @@ record MacMetrics(ToolRunner tools, DoubleSupplier loadAverage, int processors, 
         if (pressure.isEmpty() && recorded.isEmpty()) {
             return Thermal.assumed("neither notifyutil nor pmset says");
         }
-        boolean isRecorded = recorded.isPresent() && recorded.get().compareTo(pressure.orElse(ThermalState.NOMINAL)) > 0 || pressure.isEmpty();
-        return isRecorded ? Thermal.measured(recorded.orElseThrow(), "pmset -g therm") : Thermal.measured(pressure.get(), "thermal pressure level");
+        boolean isWorse = recorded.isPresent() && (pressure.isEmpty() || recorded.get().compareTo(pressure.get()) > 0);
+        return isWorse ? Thermal.measured(recorded.get(), "pmset -g therm") : Thermal.measured(pressure.get(), "thermal pressure level");
     }
 
     /** 0 nominal, 1 moderate, 2 heavy, 3 trapping, 4 sleeping (OSThermalNotification.h). */

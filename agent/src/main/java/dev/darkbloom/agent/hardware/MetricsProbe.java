@@ -4,7 +4,10 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.time.InstantSource;
 
-/** Measures how the machine fares. Any thread that may block: on a Mac it runs five programs of some 10 ms. Ask {@link MetricsSampler} elsewhere. */
+/**
+ * Measures how the machine fares. Any thread that may block: on a Mac it runs five programs of some 10 ms. Ask {@link MetricsSampler}
+ * elsewhere.
+ */
 @FunctionalInterface
 public interface MetricsProbe {
     SystemMetrics metrics();

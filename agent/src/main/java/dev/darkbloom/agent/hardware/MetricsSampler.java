@@ -7,8 +7,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Measures again and again on a thread of its own, so that who sends heartbeats only reads. {@link #latest} never waits and may be called from
- * an event loop.
+ * Measures again and again on a thread of its own, so that who sends heartbeats only reads. {@link #latest} never waits and may be called
+ * from an event loop.
  *
  * <p>What has grown too old is not handed out: after a sleep of the machine, or while a tool hangs, the metrics are unknown rather than
  * yesterday's.

@@ -3,7 +3,9 @@ package dev.darkbloom.agent.hardware;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** What this process can ask of and demand from the operating system about itself. {@link PosixNativeAccess} is the real one. Any thread. */
+/**
+ * What this process can ask of and demand from the operating system about itself. {@link PosixNativeAccess} is the real one. Any thread.
+ */
 interface NativeAccess {
     /** Returns whether a debugger is attached; empty when the system does not say. */
     Optional<Boolean> isTraced();
@@ -14,7 +16,10 @@ interface NativeAccess {
     /** Returns what keeps them away and whom it does not. */
     String denial();
 
-    /** Returns whether a crash would write this process's memory to a file, or give it to a program that may; empty when the system does not say. */
+    /**
+     * Returns whether a crash would write this process's memory to a file, or give it to a program that may; empty when the system does
+     * not say.
+     */
     Optional<Boolean> writesCoreFiles();
 
     /** Keeps debuggers from attaching for the rest of the process's life; false when the system refuses. */

@@ -20,8 +20,8 @@ public record OsVersion(String name, String version, String build) {
     /**
      * Returns a Mac's system from {@code sw_vers}, or from {@code sysctl} where that is silent.
      *
-     * <p>To a process that was built against an old SDK macOS calls itself 16 instead of 26 (openjdk/jdk pull request 25865); there never was
-     * a 16.
+     * <p>To a process that was built against an old SDK macOS calls itself 16 instead of 26 (openjdk/jdk pull request 25865); there never
+     * was a 16.
      */
     static OsVersion ofMac(Fields swVers, SysctlOutput sysctl) {
         String version = swVers.text("ProductVersion").orElseGet(() -> sysctl.text("kern.osproductversion", ""));

@@ -84,7 +84,8 @@ record PosixNativeAccess(boolean isMac, LinuxFiles files) implements NativeAcces
                 return Optional.empty();
             }
             boolean mayWrite = isAboveZero(limit);
-            return mayWrite || isMac ? Optional.of(mayWrite) : files.text("proc/sys/kernel/core_pattern").map(pattern -> pattern.startsWith("|"));
+            return mayWrite || isMac ? Optional.of(mayWrite)
+                    : files.text("proc/sys/kernel/core_pattern").map(pattern -> pattern.startsWith("|"));
         }
     }
 
@@ -113,8 +114,8 @@ record PosixNativeAccess(boolean isMac, LinuxFiles files) implements NativeAcces
     }
 
     private static int prctl(int option) {
-        return call("prctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG), Linker.Option.firstVariadicArg(1),
-                option, 0L, 0L, 0L, 0L);
+        return call("prctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+                Linker.Option.firstVariadicArg(1), option, 0L, 0L, 0L, 0L);
     }
 
     private static int call(String function, FunctionDescriptor descriptor, Object... arguments) {
@@ -125,7 +126,10 @@ record PosixNativeAccess(boolean isMac, LinuxFiles files) implements NativeAcces
         return invoke(function, descriptor, new Linker.Option[] {option}, arguments);
     }
 
-    /** Returns the C function's result, or -1 where there is no such function. These are called a few times in an hour, so nothing is kept. */
+    /**
+     * Returns the C function's result, or -1 where there is no such function. These are called a few times in an hour, so nothing is
+     * kept.
+     */
     private static int invoke(String function, FunctionDescriptor descriptor, Linker.Option[] options, Object[] arguments) {
         var linker = Linker.nativeLinker();
         Optional<MemorySegment> address = linker.defaultLookup().find(function);

@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import java.time.InstantSource;
 
 /**
- * Finds out what protects this process, anew with each call. Any thread that may block: on a Mac it runs five programs side by side, for about
- * half a second; were all of them to hang, for 15 s.
+ * Finds out what protects this process, anew with each call. Any thread that may block: on a Mac it runs five programs side by side, for
+ * about half a second; were all of them to hang, for 15 s.
  */
 @FunctionalInterface
 public interface PostureProbe {

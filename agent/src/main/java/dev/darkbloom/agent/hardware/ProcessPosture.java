@@ -20,7 +20,8 @@ record ProcessPosture(NativeAccess system, JvmFlags java, Set<String> variables,
 
     Finding<Boolean> debuggerAttached() {
         return system.isTraced()
-                .map(isTraced -> Finding.known(isTraced, isTraced ? "another process traces this one" : "no process traces this one", clock.instant()))
+                .map(isTraced -> Finding.known(isTraced,
+                        isTraced ? "another process traces this one" : "no process traces this one", clock.instant()))
                 .orElseGet(() -> Finding.unknown("the system does not say who traces this process", clock.instant()));
     }
 
@@ -46,13 +47,19 @@ record ProcessPosture(NativeAccess system, JvmFlags java, Set<String> variables,
         if (java.isOn("HeapDumpOnOutOfMemoryError")) {
             return Finding.known(false, "Java writes a heap dump when memory is out", clock.instant());
         }
+        // A crash report quotes the stack's end and what the registers point at.
+        if (!java.isOn("SuppressFatalErrorMessage") && !java.option().apply("ErrorFile").equals(Optional.of("/dev/null"))) {
+            return Finding.known(false, "Java writes a report when it crashes", clock.instant());
+        }
         return system.writesCoreFiles()
-                .map(writes -> Finding.known(!writes, writes ? "a crash writes a core file" : "no crash writes a core file", clock.instant()))
+                .map(writes -> Finding.known(!writes,
+                        writes ? "a crash writes a core file" : "no crash writes a core file", clock.instant()))
                 .orElseGet(() -> Finding.unknown("the system does not say whether it writes core files", clock.instant()));
     }
 
     Finding<Boolean> environmentScrubbed() {
-        List<String> found = variables.stream().filter(name -> !name.equals(ALLOWED) && FORBIDDEN.stream().anyMatch(name::startsWith)).sorted().toList();
+        List<String> found = variables.stream().filter(name -> !name.equals(ALLOWED))
+                .filter(name -> FORBIDDEN.stream().anyMatch(name::startsWith)).sorted().toList();
         return found.isEmpty()
                 ? Finding.known(true, "no variable that loads foreign code", clock.instant())
                 : Finding.known(false, "set at start: " + String.join(", ", found), clock.instant());

@@ -38,7 +38,8 @@ public final class ProgramFiles {
     /** Returns the files that this process was started from. */
     static ProgramFiles ofThisProcess() {
         var roots = new ArrayList<Path>();
-        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(entry -> !entry.isEmpty()).map(Path::of).forEach(roots::add);
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(entry -> !entry.isEmpty()).map(Path::of)
+                .forEach(roots::add);
         String natives = System.getProperty("darkbloom.native.lib", "");
         if (!natives.isEmpty()) {
             roots.add(Path.of(natives));
@@ -47,9 +48,9 @@ public final class ProgramFiles {
     }
 
     /**
-     * Returns the SHA-256 over each file's name, size and content, files in the order of their names. A name is that of a file named outright,
-     * or the path below the directory's name, with slashes; it and the size (8 bytes, big-endian) stand before the content, the name ended by
-     * a zero. Files are read again only when one of them has changed, by size, time or inode.
+     * Returns the SHA-256 over each file's name, size and content, files in the order of their names. A name is that of a file named
+     * outright, or the path below the directory's name, with slashes; it and the size (8 bytes, big-endian) stand before the content, the
+     * name ended by a zero. Files are read again only when one of them has changed, by size, time or inode.
      *
      * @return 64 hexadecimal digits
      */

@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * How a machine fares at one moment, as a heartbeat tells it ({@code system_metrics} of the provider protocol). What the system does not say
- * is absent.
+ * How a machine fares at one moment, as a heartbeat tells it ({@code system_metrics} of the provider protocol). What the system does not
+ * say is absent.
  *
  * @param memoryPressure share of memory that is in use and cannot be had at once, 0 to 1
  * @param cpuUse load average of the last minute by the number of processors, 0 to 1
@@ -38,7 +38,8 @@ public record SystemMetrics(
 
     /** Returns metrics that know nothing. */
     public static SystemMetrics unknown(String why, Instant at) {
-        return new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), Thermal.assumed(why), Optional.empty(), PowerState.UNKNOWN, at);
+        return new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), Thermal.assumed(why), Optional.empty(),
+                PowerState.UNKNOWN, at);
     }
 
     /** Returns a load average as a share of the processors it was made on; more waiting than they can do is all of them. */

@@ -20,7 +20,8 @@ record SystemPosture(MachinePosture machine, ProcessPosture process) implements 
             var hypervisor = lookups.submit(machine::hypervisor);
             var binaryHash = lookups.submit((Callable<Finding<String>>) process::binaryHash);
             return new Posture(found(sip), found(secureBoot), found(authenticatedRoot), found(rdmaDisabled), found(hypervisor),
-                    process.debuggerAttached(), process.antiDebug(), process.coreDumpsDisabled(), process.environmentScrubbed(), found(binaryHash));
+                    process.debuggerAttached(), process.antiDebug(), process.coreDumpsDisabled(), process.environmentScrubbed(),
+                    found(binaryHash));
         }
     }
 

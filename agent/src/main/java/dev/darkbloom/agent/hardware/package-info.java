@@ -9,8 +9,8 @@
  * others out, and {@link dev.darkbloom.agent.hardware.ProcessHardening} does what a process can do for that by itself. What cannot be found
  * out is absent or unknown, with the reason, and never assumed.
  *
- * <p>Whatever is decided from a tool's output is decided by a pure function that tests feed with recorded outputs of real machines. Calls into
- * the C library are all in {@code PosixNativeAccess}. A leaf: uses {@code base} only. Safe on any thread; every probe may block, and only
- * {@link dev.darkbloom.agent.hardware.MetricsSampler} may be read from an event loop.
+ * <p>Whatever is decided from a tool's output is decided by a pure function that tests feed with recorded outputs of real machines. Calls
+ * into the C library are all in {@code PosixNativeAccess}. A leaf: uses {@code base} only. Safe on any thread; every probe may block, and
+ * only {@link dev.darkbloom.agent.hardware.MetricsSampler} may be read from an event loop.
  */
 package dev.darkbloom.agent.hardware;

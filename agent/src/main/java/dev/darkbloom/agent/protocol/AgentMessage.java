@@ -15,8 +15,8 @@ import java.util.OptionalLong;
 /**
  * What an agent sends to a coordinator (section 4). The names of the table are the wire's {@code type}.
  *
- * <p>The first seven are known to every coordinator. The others are for newer ones: sent as answers to what only those send, or after such a
- * message has been seen.
+ * <p>The first seven are known to every coordinator. The others are for newer ones: sent as answers to what only those send, or after such
+ * a message has been seen.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
 @JsonSubTypes({
@@ -52,8 +52,8 @@ public sealed interface AgentMessage {
      * @param privateOnly serve the owner's own requests only; newer coordinators
      */
     record Register(HardwareReport hardware, List<OfferedModel> models, String backend, String version, String publicKey,
-            boolean encryptedResponseChunks, Optional<String> walletAddress, Optional<SignedAttestation> attestation, OptionalDouble prefillTps,
-            OptionalDouble decodeTps, Optional<Redacted> authToken, @JsonUnwrapped RuntimeHashes runtimeHashes,
+            boolean encryptedResponseChunks, Optional<String> walletAddress, Optional<SignedAttestation> attestation,
+            OptionalDouble prefillTps, OptionalDouble decodeTps, Optional<Redacted> authToken, @JsonUnwrapped RuntimeHashes runtimeHashes,
             Optional<PrivacyCapabilities> privacyCapabilities, @JsonInclude(JsonInclude.Include.NON_EMPTY) List<String> runtimeCapabilities,
             @JsonInclude(JsonInclude.Include.NON_DEFAULT) boolean privateOnly, @JsonUnwrapped ToolConstraints toolConstraints,
             Optional<String> releaseChannel) implements AgentMessage {
@@ -129,7 +129,8 @@ public sealed interface AgentMessage {
     record LoadModelStatus(String modelId, LoadStatus status, Optional<String> error) implements AgentMessage {}
 
     /** How far {@code prefetch_model} has come, in bytes. */
-    record PrefetchModelStatus(String modelId, PrefetchStatus status, OptionalLong bytesDone, OptionalLong bytesTotal, Optional<String> error)
+    record PrefetchModelStatus(String modelId, PrefetchStatus status, OptionalLong bytesDone, OptionalLong bytesTotal,
+            Optional<String> error)
             implements AgentMessage {}
 
     /** Models that came, or changed; those not named stay. */
@@ -161,7 +162,8 @@ public sealed interface AgentMessage {
      * @param ttftP50Ms milliseconds to the first token of comparable requests, measured; finite
      * @param queueEstMs milliseconds until such a request would begin; finite
      */
-    record CapacityQuote(String quoteId, long capacitySeq, boolean admissibleNow, Optional<RejectionReason> rejectionReason, double ttftP50Ms,
+    record CapacityQuote(String quoteId, long capacitySeq, boolean admissibleNow, Optional<RejectionReason> rejectionReason,
+            double ttftP50Ms,
             double ttftP90Ms, double queueEstMs, long availableTokenBudget, Confidence confidence) implements AgentMessage {
         public CapacityQuote {
             Checks.finite(ttftP50Ms, "ttft_p50_ms");

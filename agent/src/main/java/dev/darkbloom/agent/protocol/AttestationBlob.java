@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.Optional;
 
 /**
- * What the agent says of its machine when it registers, to be signed (section 12.1). Measured, never assumed; absent where the system does not
- * tell.
+ * What the agent says of its machine when it registers, to be signed (section 12.1). Measured, never assumed; absent where the system does
+ * not tell.
  *
  * @param encryptionPublicKey base64 of the registered X25519 key
  * @param publicKey base64 of the P-256 key that signs, {@code X ‖ Y}
@@ -13,7 +13,8 @@ import java.util.Optional;
  * @param serialNumber the machine's; a second agent with the same one replaces the first
  * @param timestamp RFC 3339, UTC, whole seconds
  */
-public record AttestationBlob(boolean authenticatedRootEnabled, Optional<String> binaryHash, String chipName, Optional<String> encryptionPublicKey,
+public record AttestationBlob(boolean authenticatedRootEnabled, Optional<String> binaryHash, String chipName,
+        Optional<String> encryptionPublicKey,
         String hardwareModel, Optional<Boolean> hypervisorActive, String osVersion, String publicKey, boolean rdmaDisabled,
         boolean secureBootEnabled, boolean secureEnclaveAvailable, Optional<String> serialNumber, boolean sipEnabled,
         Optional<String> systemVolumeHash, String timestamp) {

@@ -9,7 +9,8 @@ import java.util.OptionalLong;
 /**
  * What the agent has room for (section 4.2.1). A coordinator keeps the last one it got.
  *
- * @param gpuMemoryActiveGb GB of weights and of the KV cells in use, without those that are only reserved: a coordinator adds its own estimate
+ * @param gpuMemoryActiveGb GB of weights and of the KV cells in use, without those that are only reserved: a coordinator adds its own
+ *     estimate
  * @param capacitySeq grows with every report of a connection; above 0 it promises answers to {@code capacity_probe}, and 0 is left out
  * @param freeForLoadGb GB of weights that could be loaded now, idle models counted as gone
  * @param loadTransitionActive whether a model is being loaded

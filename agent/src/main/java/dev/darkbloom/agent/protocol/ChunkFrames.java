@@ -12,8 +12,8 @@ import java.nio.charset.StandardCharsets;
 /**
  * Writes the frames of one request's chunks: what is the same in all of them is made once.
  *
- * <p>The bytes are those that {@link MessageEncoder} writes for {@link AgentMessage.InferenceResponseChunk}. Allocates nothing once the target
- * has its size. Immutable; any thread.
+ * <p>The bytes are those that {@link MessageEncoder} writes for {@link AgentMessage.InferenceResponseChunk}. Allocates nothing once the
+ * target has its size. Immutable; any thread.
  */
 public final class ChunkFrames {
     private static final String END = "\"}}";

@@ -41,8 +41,8 @@ public sealed interface CoordinatorMessage {
             OptionalLong firstContentBudgetMs, Optional<PromptWork> promptWork) implements CoordinatorMessage {}
 
     /** What a coordinator believes of a prompt; advice. */
-    record PromptWork(int version, String source, long promptTokens, long upperBoundTokens, String modelArtifactHash, String promptContractId,
-            String calibrationId) {}
+    record PromptWork(int version, String source, long promptTokens, long upperBoundTokens, String modelArtifactHash,
+            String promptContractId, String calibrationId) {}
 
     /** Stop working on a request. Comes for finished and unknown ones too, which is no error. */
     record Cancel(RequestId requestId) implements CoordinatorMessage {}
@@ -79,7 +79,8 @@ public sealed interface CoordinatorMessage {
 
     /** By which way an agent may be routed to; {@code path} is {@code legacy}, {@code app_attest}, {@code self_route} or {@code none}. */
     record Authorization(@JsonInclude(JsonInclude.Include.NON_DEFAULT) int protocol, boolean appAttestAvailable, String path,
-            Optional<String> expiresAt, boolean mdmRemovalReady, Optional<String> reason, Optional<String> sessionId, Optional<String> machineId) {}
+            Optional<String> expiresAt, boolean mdmRemovalReady, Optional<String> reason, Optional<String> sessionId,
+            Optional<String> machineId) {}
 
     /** Load a model; answered by {@link AgentMessage.LoadModelStatus}. */
     record LoadModel(String modelId) implements CoordinatorMessage {}
@@ -118,7 +119,10 @@ public sealed interface CoordinatorMessage {
     /** Everything accepted before the drain is settled. */
     record ProviderDrainAck(String requestId) implements CoordinatorMessage {}
 
-    /** The answer to {@link AgentMessage.ModelsReplace}; {@code error} is {@code invalid_drain}, {@code invalid_models} or {@code disconnected}. */
+    /**
+     * The answer to {@link AgentMessage.ModelsReplace}; {@code error} is {@code invalid_drain}, {@code invalid_models} or {@code
+     * disconnected}.
+     */
     record ModelsReplaceAck(String requestId, String drainRequestId, boolean validateOnly, boolean accepted, Optional<String> error)
             implements CoordinatorMessage {}
 

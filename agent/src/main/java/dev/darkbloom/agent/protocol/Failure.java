@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Why a request failed, as {@code inference_error} says it (sections 4.6 and 9). An older coordinator shows {@code error} to the consumer and
- * takes {@code statusCode} as the response's; a newer one goes by the codes.
+ * Why a request failed, as {@code inference_error} says it (sections 4.6 and 9). An older coordinator shows {@code error} to the consumer
+ * and takes {@code statusCode} as the response's; a newer one goes by the codes.
  *
  * @param error neutral: no content, no path, no internals
  * @param statusCode an HTTP status
@@ -36,7 +36,8 @@ public record Failure(String error, int statusCode, Optional<ErrorReason> errorR
             case QUEUE_FULL -> of(text(refused), 503, FailureCode.CAPACITY, ErrorReason.QUEUE_FULL, null);
             case NO_KV_SPACE -> of(text(refused), 503, FailureCode.CAPACITY, ErrorReason.TOKEN_BUDGET_EXHAUSTED, null);
             case OUT_OF_MEMORY -> of(text(refused), 503, FailureCode.CAPACITY, ErrorReason.REQUEST_EXCEEDS_NODE, null);
-            case DEADLINE_EXCEEDED -> of(text(refused), 504, FailureCode.CAPACITY, ErrorReason.CAPACITY_TIMEOUT, TerminalCause.SAFETY_DEADLINE);
+            case DEADLINE_EXCEEDED -> of(text(refused), 504, FailureCode.CAPACITY, ErrorReason.CAPACITY_TIMEOUT,
+                    TerminalCause.SAFETY_DEADLINE);
             case CONTEXT_TOO_LONG -> of(text(refused), 400, FailureCode.INVALID_REQUEST, ErrorReason.REQUEST_EXCEEDS_CONTEXT, null);
             case TEMPLATE_FAILED -> of(text(refused), 400, FailureCode.TEMPLATE_RENDER, ErrorReason.JINJA_TEMPLATE, null);
             case UNSUPPORTED_MEDIA -> of(text(refused), 400, FailureCode.UNSUPPORTED_MEDIA, ErrorReason.CLIENT_ERROR, null);
@@ -50,9 +51,16 @@ public record Failure(String error, int statusCode, Optional<ErrorReason> errorR
                     RERANK_NOT_CONFIGURED, PREVIOUS_RESPONSE_NOT_FOUND, UNAUTHORIZED, FORBIDDEN_HOST, FORBIDDEN_ORIGIN, NOT_FOUND,
                     METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, HEADERS_TOO_LARGE ->
                     of(text(refused), code.httpStatus(), FailureCode.INVALID_REQUEST, ErrorReason.CLIENT_ERROR, null);
+<<<<<<< .merge_file_Syfhmq
             case GENERATION_FAILED, DECODE_FATAL -> of("generation failed", 500, FailureCode.GENERATION_FAILURE, null, TerminalCause.ENGINE_ERROR);
             case NATIVE_LIBRARY_MISSING, NATIVE_LIBRARY_MISMATCH, CONFIG_INVALID, COORDINATOR_MISSING, COORDINATOR_UNREACHABLE, LOGIN_FAILED, NOT_LOGGED_IN, SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING, NOT_RUNNING,
                     INTERNAL -> of("internal failure", 500, FailureCode.INTERNAL_FAILURE, null, null);
+=======
+            case GENERATION_FAILED, DECODE_FATAL -> of("generation failed", 500, FailureCode.GENERATION_FAILURE, null,
+                    TerminalCause.ENGINE_ERROR);
+            case NATIVE_LIBRARY_MISSING, NATIVE_LIBRARY_MISMATCH, CONFIG_INVALID, SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING,
+                    NOT_RUNNING, INTERNAL -> of("internal failure", 500, FailureCode.INTERNAL_FAILURE, null, null);
+>>>>>>> .merge_file_Vjyqer
         };
     }
 

@@ -65,8 +65,13 @@ final class FrameMembers {
         return json.root();
     }
 
+    /** Returns the type; one that is not a plain word is none, since unknown types are logged. */
     String type() {
-        return word("type").orElseThrow(() -> new MalformedMessageException("a frame without a type"));
+        return word("type").filter(FrameMembers::isPlain).orElseThrow(() -> new MalformedMessageException("a frame without a type"));
+    }
+
+    private static boolean isPlain(String word) {
+        return word.chars().allMatch(c -> c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || "_-.".indexOf(c) >= 0);
     }
 
     RequestId requestId(String type) {

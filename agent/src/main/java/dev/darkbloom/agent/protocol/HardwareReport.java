@@ -11,8 +11,8 @@ package dev.darkbloom.agent.protocol;
  * @param memoryAvailableGb GB that models may use; finite
  * @param memoryBandwidthGbs GB/s; its root is the speed that is assumed of an agent that reports none; finite
  */
-public record HardwareReport(String machineModel, String chipName, String chipFamily, String chipTier, long memoryGb, double memoryAvailableGb,
-        CpuCores cpuCores, int gpuCores, double memoryBandwidthGbs) {
+public record HardwareReport(String machineModel, String chipName, String chipFamily, String chipTier, long memoryGb,
+        double memoryAvailableGb, CpuCores cpuCores, int gpuCores, double memoryBandwidthGbs) {
     /** Cores by kind. */
     public record CpuCores(int total, int performance, int efficiency) {}
 

@@ -13,9 +13,9 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * Reads frames: JSON objects in UTF-8, outside the heap, told apart by their {@code type}.
  *
- * <p>Sealed payloads stay where they are and come back as views of the frame. What we do not know is counted: types as {@code Unknown} messages,
- * members by leaving them out. Counters are one connection's or the process's, as the owner likes. Any thread, if no other one writes the
- * frame.
+ * <p>Sealed payloads stay where they are and come back as views of the frame. What we do not know is counted: types as {@code Unknown}
+ * messages, members by leaving them out. Counters are one connection's or the process's, as the owner likes. Any thread, if no other one
+ * writes the frame.
  */
 public final class MessageDecoder {
     /** Largest frame that an agent takes. */

@@ -19,7 +19,8 @@ public final class MessageEncoder {
      * Appends one frame to {@code target}: a JSON object in UTF-8.
      *
      * @throws IllegalArgumentException for {@code Unknown}, which is only ever received
-     * @throws AgentException {@code PAYLOAD_TOO_LARGE} when the frame is larger than a coordinator reads; {@code target} is as long as before
+     * @throws AgentException {@code PAYLOAD_TOO_LARGE} when the frame is larger than a coordinator reads; {@code target} is as long as
+     *     before
      */
     public void encode(AgentMessage message, Content target) {
         if (message instanceof AgentMessage.Unknown) {

@@ -26,7 +26,7 @@ public record OfferedModel(String id, long sizeBytes, String modelType, String q
 
     /** Returns a text model of which nothing is known beyond its file. */
     public static OfferedModel text(String id, long sizeBytes, String quantization) {
-        return new OfferedModel(id, sizeBytes, "text", quantization, Optional.empty(), OptionalDouble.empty(), OptionalDouble.empty(), false,
-                Optional.empty(), Optional.empty(), Optional.empty());
+        return new OfferedModel(id, sizeBytes, "text", quantization, Optional.empty(), OptionalDouble.empty(), OptionalDouble.empty(),
+                false, Optional.empty(), Optional.empty(), Optional.empty());
     }
 }

@@ -3,8 +3,8 @@ package dev.darkbloom.agent.protocol;
 import com.fasterxml.jackson.annotation.JsonInclude;
 
 /**
- * What the agent has done since its process began. Counters only grow, also over reconnects: a coordinator adds the differences. Those behind
- * the first two are read by newer coordinators only.
+ * What the agent has done since its process began. Counters only grow, also over reconnects: a coordinator adds the differences. Those
+ * behind the first two are read by newer coordinators only.
  *
  * @param cancelAbortNsSum nanoseconds between a cancel's arrival and the end of its work, all cancels together
  */

@@ -5,8 +5,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * One model of a {@link CapacityReport} (section 4.2.2). What follows {@code maxTokensPotential} is read by newer coordinators only and left
- * out where it is zero.
+ * One model of a {@link CapacityReport} (section 4.2.2). What follows {@code maxTokensPotential} is read by newer coordinators only and
+ * left out where it is zero.
  *
  * @param activeTokens prompt and completion tokens of the requests that run
  * @param maxTokensPotential tokens that they may still produce at most, as their callers allowed
@@ -43,7 +43,7 @@ public record SlotReport(String model, SlotState state, int numRunning, int numW
 
     /** Returns what every coordinator reads, everything else left out. */
     public static SlotReport of(String model, SlotState state, int numRunning, int numWaiting, long activeTokens, long maxTokensPotential) {
-        return new SlotReport(model, state, numRunning, numWaiting, activeTokens, maxTokensPotential, 0, 0, 0, 0, 0, 0, 0, 0, Optional.empty(),
-                Optional.empty(), 0, 0, 0, OptionalDouble.empty(), OptionalDouble.empty(), false, 0, 0);
+        return new SlotReport(model, state, numRunning, numWaiting, activeTokens, maxTokensPotential, 0, 0, 0, 0, 0, 0, 0, 0,
+                Optional.empty(), Optional.empty(), 0, 0, 0, OptionalDouble.empty(), OptionalDouble.empty(), false, 0, 0);
     }
 }

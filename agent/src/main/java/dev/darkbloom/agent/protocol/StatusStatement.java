@@ -17,8 +17,8 @@ import java.util.function.Function;
  * @param activeModelHash of the weights that are served; hexadecimal
  * @param modelHashes model id to hash
  */
-public record StatusStatement(String nonce, String timestamp, NodePosture posture, Optional<String> binaryHash, Optional<String> activeModelHash,
-        RuntimeHashes runtimeHashes, Map<String, String> modelHashes) {
+public record StatusStatement(String nonce, String timestamp, NodePosture posture, Optional<String> binaryHash,
+        Optional<String> activeModelHash, RuntimeHashes runtimeHashes, Map<String, String> modelHashes) {
     public StatusStatement {
         modelHashes = Map.copyOf(modelHashes);
     }
@@ -69,7 +69,7 @@ public record StatusStatement(String nonce, String timestamp, NodePosture postur
      * @param signer makes the base64 of a signature over bytes with the key of the attestation
      */
     public AttestationResponse signed(String publicKey, Function<byte[], String> signer) {
-        return new AttestationResponse(nonce, signer.apply(challengeBytes()), Optional.of(signer.apply(canonicalBytes())), publicKey, posture,
-                binaryHash, activeModelHash, runtimeHashes, modelHashes);
+        return new AttestationResponse(nonce, signer.apply(challengeBytes()), Optional.of(signer.apply(canonicalBytes())), publicKey,
+                posture, binaryHash, activeModelHash, runtimeHashes, modelHashes);
     }
 }

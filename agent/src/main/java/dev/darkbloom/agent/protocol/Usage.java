@@ -13,8 +13,10 @@ import java.util.OptionalDouble;
  * @param cachedTokens part of {@code promptTokens} whose KV was there already
  * @param cacheStageMs milliseconds spent looking for it; finite
  */
-public record Usage(long promptTokens, long completionTokens, @JsonInclude(JsonInclude.Include.NON_DEFAULT) long reasoningTokens,
-        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long cachedTokens, @JsonInclude(JsonInclude.Include.NON_DEFAULT) long prefillTokensSaved,
+public record Usage(long promptTokens, long completionTokens,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long reasoningTokens,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long cachedTokens,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long prefillTokensSaved,
         Optional<String> cacheOutcome, Optional<String> cacheTier, OptionalDouble cacheStageMs) {
     public Usage {
         if (promptTokens < 0 || completionTokens < 0) {

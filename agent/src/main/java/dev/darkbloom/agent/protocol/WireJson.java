@@ -48,8 +48,7 @@ final class WireJson {
     /** For messages of agents. */
     static final JsonMapper OF_AGENTS = mapper().disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT).build();
 
-    private static final JsonMapper BLOBS =
-            mapper().disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT).propertyNamingStrategy(PropertyNamingStrategies.LOWER_CAMEL_CASE).build();
+    private static final JsonMapper BLOBS = mapper().propertyNamingStrategy(PropertyNamingStrategies.LOWER_CAMEL_CASE).build();
 
     private WireJson() {}
 

@@ -15,10 +15,12 @@ final class WireNames {
      * Members that the specification knows and has agents leave out or ignore: routing by cached prefixes, Apple's push and attestation
      * services, MLX's own, observations, and {@code stop_sequence}, which is text of the caller.
      */
-    static final Set<String> IGNORED = Set.of("data", "body", "prefix_cache_protocol", "prefix_cache_v2_models", "prefix_cache_memory_models",
+    static final Set<String> IGNORED = Set.of("data", "body", "prefix_cache_protocol", "prefix_cache_v2_models",
+            "prefix_cache_memory_models",
             "prefix_cache_statuses", "prefix_cache_donation_outcomes", "apns_device_token", "apns_environment", "app_attest_protocol",
             "ssd_offloaded_weight_bytes", "native_load_transient_bytes", "whole_mac_service_retirement_protocol", "whole_mac_service_used",
-            "whole_mac_service_reservations", "mlx_cache_reclaimer", "prefix_cache_maintenance", "telemetry", "prefix_cache", "paged_storage",
+            "whole_mac_service_reservations", "mlx_cache_reclaimer", "prefix_cache_maintenance", "telemetry", "prefix_cache",
+            "paged_storage",
             "performance_profile", "performance_measurements", "deadline_profile", "deadline_work", "mlx_num_resources", "process_memory",
             "stop_sequence", "profile", "cache_receipt_nonce", "cache_scope", "cache_receipt_boundary_mode", "cache_repeated_prefix_tokens",
             "tool_schema_metadata_protocol", "code_challenge");

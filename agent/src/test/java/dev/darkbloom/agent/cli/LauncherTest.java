@@ -199,8 +199,8 @@ class LauncherTest {
     @Test
     void variablesThatLoadForeignCodeDoNotReachJava() throws Exception {
         var hostile = Map.of("JAVA_TOOL_OPTIONS", "-Xnonsense", "_JAVA_OPTIONS", "-Xnonsense", "JDK_JAVA_OPTIONS", "-Xnonsense",
-                "LD_LIBRARY_PATH", "/nowhere", "DYLD_INSERT_LIBRARIES", "/nowhere/a.dylib", "MTL_CAPTURE_ENABLED", "1", "GGML_METAL_NO_RESIDENCY", "1",
-                "OLDLD_HOME", "kept");
+                "LD_LIBRARY_PATH", "/nowhere", "DYLD_INSERT_LIBRARIES", "/nowhere/a.dylib", "MTL_CAPTURE_ENABLED", "1",
+                "GGML_METAL_NO_RESIDENCY", "1", "OLDLD_HOME", "kept");
 
         Process agent = launch(hostile, launcher, "start", "--local", "--model", "demo", "--port", "0", "--threads", "1");
 

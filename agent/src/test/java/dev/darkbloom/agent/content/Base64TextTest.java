@@ -61,8 +61,8 @@ class Base64TextTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"A", "AA", "AAA", "A===", "====", "AA=A", "=AAA", "AA==AAAA", "AAA=AAA=", "AAAA\n", "AAAA\r\nAA==", "AA A", "AAA-", "AAA_",
-            "AAAAAAAAAAAA!AAAAAAAAAAA", "AB==", "AAB=", "AAAAAAAAAAAAAAAAAAAAAAB=", "AAAé", "    "})
+    @ValueSource(strings = {"A", "AA", "AAA", "A===", "====", "AA=A", "=AAA", "AA==AAAA", "AAA=AAA=", "AAAA\n", "AAAA\r\nAA==", "AA A",
+            "AAA-", "AAA_", "AAAAAAAAAAAA!AAAAAAAAAAA", "AB==", "AAB=", "AAAAAAAAAAAAAAAAAAAAAAB=", "AAAé", "    "})
     void whatIsNotTheBase64OfAnythingIsRefused(String text) {
         assertThat(decoded(text)).isNull();
     }

@@ -516,7 +516,7 @@ class CoordinatorLinkTest {
     }
 
     private static LinkSettings settings() {
-        return new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofMillis(1500), Duration.ofSeconds(75), Duration.ofMillis(50), true,
+        return new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofSeconds(5), Duration.ofSeconds(75), Duration.ofMillis(50), true,
                 Duration.ofSeconds(60), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
     }
 

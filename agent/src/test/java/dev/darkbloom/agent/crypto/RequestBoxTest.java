@@ -78,9 +78,11 @@ class RequestBoxTest {
     void theSpecificationsVectorsHold() {
         MemorySegment k = OffHeap.bytes(HexFormat.of().parseHex("0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"));
         MemorySegment nonce = OffHeap.bytes(HexFormat.of().parseHex("c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedf"));
-        String chunk = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,"
+        String chunk = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+                + "\"choices\":[{\"index\":0,"
                 + "\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}";
-        MemorySegment request = OffHeap.utf8("ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7YAbjxl/a0WYyPatnIPr0VIUXwp0JvM3iuWar6k4QsnVRRNmheNduaBDTHVGo1DgTxhPt"
+        MemorySegment request = OffHeap.utf8("ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7YAbjxl/"
+                + "a0WYyPatnIPr0VIUXwp0JvM3iuWar6k4QsnVRRNmheNduaBDTHVGo1DgTxhPt"
                 + "BkpkSArvxgrWO2V40rlb5sp3ZUfFhu/7ikLYVeL0W2jUjtwsC3vpiQ==");
         try (BoxKeys keys = BoxKeys.ofSecret(k);
                 RequestBox box = keys.boxWith("WGmv9FBUlzLLqu1eXfmzCm2jHLDldCutWtShp2jxpns=");
@@ -90,8 +92,10 @@ class RequestBoxTest {
             box.sealWithNonce(nonce, OffHeap.utf8(chunk), sealed);
 
             assertThat(keys.publicKey()).isEqualTo("B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw=");
-            assertThat(OffHeap.text(plain)).isEqualTo("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":8192}");
-            assertThat(text(sealed)).isEqualTo("yMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7fRj1npjhk2mBwrkNETI0kK5FLbKvBg1uqQkq6nwDMxbkFLuT6ocTvr/iGZqy+9azoCZR5lF1H"
+            assertThat(OffHeap.text(plain)).isEqualTo("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+                    + "\"max_tokens\":8192}");
+            assertThat(text(sealed)).isEqualTo("yMnKy8zNzs/Q0dLT1NXW19jZ2tvc3d7fRj1npjhk2mBwrkNETI0kK5FLbKvBg1uqQkq6nwDMxbkFLuT6ocTvr/"
+                    + "iGZqy+9azoCZR5lF1H"
                     + "No3g4zYWhxNIRtSlrIJZyqEXyE3uGrTSjdgv9hKfpgMWVmFQoVBqRJLiCHYO5dgMz/nJ6Cb7rIslZezy0WUY4egSjz2YMJkoWbVm+dlVpY+ZzCw9"
                     + "JyDU2fnHqvV2arhwOsQ+WYahWgzzrnP/58cP0/oP");
         }
@@ -202,7 +206,8 @@ class RequestBoxTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "AAAA", "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHx=", "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9_AsrhtHHw=",
-            "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHwAAAAA", "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHwA", "é6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw="})
+            "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHwAAAAA", "B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHwA",
+            "é6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHHw="})
     @MethodSource("smallOrderKeys")
     void keysThatAreNoneOrLeakEverythingAreRefused(String key) {
         try (BoxKeys keys = BoxKeys.generate()) {

@@ -39,7 +39,8 @@ class ResponseHashTest {
                 hash.add(OffHeap.utf8(chunk), 0, chunk.length());
             }
 
-            assertThat(hash.finish(new RequestId("req-1"), 2)).isEqualTo("57a077b042fe9755f49ca9f1e5faf6d31ae0b63bf2847e2f297aeff6daf11935");
+            assertThat(hash.finish(new RequestId("req-1"), 2))
+                    .isEqualTo("57a077b042fe9755f49ca9f1e5faf6d31ae0b63bf2847e2f297aeff6daf11935");
         }
     }
 

@@ -19,8 +19,8 @@ final class Vectors {
     private Vectors() {}
 
     /** One payload between two known keys. */
-    record Sealed(MemorySegment providerSecret, String providerPublic, MemorySegment requestSecret, String requestPublic, MemorySegment nonce,
-            MemorySegment plain, String ciphertext) {}
+    record Sealed(MemorySegment providerSecret, String providerPublic, MemorySegment requestSecret, String requestPublic,
+            MemorySegment nonce, MemorySegment plain, String ciphertext) {}
 
     private static JsonNode read() {
         try (var file = Vectors.class.getResourceAsStream("/crypto/vectors.json")) {
@@ -35,7 +35,8 @@ final class Vectors {
     }
 
     static List<Sealed> boxes() {
-        return of("boxes").map(box -> new Sealed(hex(box, "provider_secret"), box.get("provider_public").asText(), hex(box, "request_secret"),
+        return of("boxes").map(box -> new Sealed(hex(box, "provider_secret"), box.get("provider_public").asText(),
+                hex(box, "request_secret"),
                 box.get("request_public").asText(), hex(box, "nonce"), base64(box, "plain"), box.get("ciphertext").asText())).toList();
     }
 

@@ -94,7 +94,8 @@ class LinuxHardwareTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"To be filled by O.E.M.", "Default string", "Not Specified", "System Serial Number", "0000000", "None", "", " "})
+    @ValueSource(strings = {"To be filled by O.E.M.", "Default string", "Not Specified", "System Serial Number", "0000000", "None",
+        "", " "})
     void aNumberThatNobodyFilledInIsNone(String text) throws IOException {
         write("sys/class/dmi/id/product_serial", text);
 

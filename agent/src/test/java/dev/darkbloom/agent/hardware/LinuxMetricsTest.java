@@ -28,7 +28,8 @@ class LinuxMetricsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "MemTotal: 0 kB\nMemAvailable: 0 kB\n", "MemTotal: 8000000 kB\n", "MemTotal: 8 GB\nMemAvailable: 1 GB\n", "MemTotal"})
+    @ValueSource(strings = {"", "MemTotal: 0 kB\nMemAvailable: 0 kB\n", "MemTotal: 8000000 kB\n",
+        "MemTotal: 8 GB\nMemAvailable: 1 GB\n", "MemTotal"})
     void memoryThatIsNotCountedHasNoPressure(String meminfo) throws IOException {
         write("proc/meminfo", meminfo);
 

@@ -49,7 +49,8 @@ class MacMetricsTest {
 
     @Test
     void recordedPressureLevelsAreRead() {
-        assertThat(MacMetrics.thermal(RecordedMac.text("common/thermal/notifyutil-thermal-nominal.txt"), "").state()).isEqualTo(ThermalState.NOMINAL);
+        assertThat(MacMetrics.thermal(RecordedMac.text("common/thermal/notifyutil-thermal-nominal.txt"), "").state())
+                .isEqualTo(ThermalState.NOMINAL);
         assertThat(MacMetrics.thermal(RecordedMac.text("common/thermal/reconstructed-notifyutil-thermal-heavy.txt"), "").state())
                 .isEqualTo(ThermalState.SERIOUS);
     }
@@ -57,7 +58,8 @@ class MacMetricsTest {
     @ParameterizedTest
     @CsvSource({"100, NOMINAL", "99, FAIR", "80, FAIR", "79, SERIOUS", "50, SERIOUS", "49, CRITICAL", "0, CRITICAL"})
     void aSpeedLimitIsTheThermalStateAsTheOriginalProviderHasIt(int percent, ThermalState state) {
-        String output = RecordedMac.text("common/pmset/therm-cpu-power-notify.txt").replace("Speed_Limit \t= 100", "Speed_Limit \t= " + percent);
+        String output = RecordedMac.text("common/pmset/therm-cpu-power-notify.txt")
+                .replace("Speed_Limit \t= 100", "Speed_Limit \t= " + percent);
 
         assertThat(output).contains("Speed_Limit \t= " + percent + "\n");
         assertThat(MacMetrics.thermal("", output)).isEqualTo(Thermal.measured(state, "pmset -g therm"));
@@ -93,11 +95,12 @@ class MacMetricsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"lowpowermode         1, true", "lowpowermode         0, false", "powermode            1, true", "powermode            0, false",
-        "powermode            2, false"})
+    @CsvSource({"lowpowermode         1, true", "lowpowermode         0, false",
+        "powermode            1, true", "powermode            0, false", "powermode            2, false"})
     void theLowPowerModeIsReadUnderBothItsNames(String line, boolean on) {
-        assertThat(MacMetrics.lowPowerMode("System-wide power settings:\nCurrently in use:\n standby              1\n " + line + "\n womp 1\n"))
-                .contains(on);
+        String settings = "System-wide power settings:\nCurrently in use:\n standby              1\n " + line + "\n womp 1\n";
+
+        assertThat(MacMetrics.lowPowerMode(settings)).contains(on);
     }
 
     @Test
@@ -147,7 +150,8 @@ class MacMetricsTest {
 
     @Test
     void outputsOfAnyLengthAreRead() {
-        for (String garbage : new String[] {"\"".repeat(200_000), "a:".repeat(100_000), "=".repeat(200_000), " ".repeat(200_000), "\"a\" : \"" + "\\".repeat(200_000)}) {
+        for (String garbage : new String[] {"\"".repeat(200_000), "a:".repeat(100_000), "=".repeat(200_000), " ".repeat(200_000),
+            "\"a\" : \"" + "\\".repeat(200_000)}) {
             assertThatCode(() -> {
                 MacMetrics.memoryPressure(garbage);
                 MacMetrics.thermal(garbage, garbage);

@@ -35,7 +35,8 @@ class MacPostureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "\n", "enabled", "System Integrity Protection status: enabled", "System Integrity Protection status: enabled. Not",
+    @ValueSource(strings = {"", "\n", "enabled", "System Integrity Protection status: enabled",
+        "System Integrity Protection status: enabled. Not",
         "Protection de l'intégrité du système : activée.", " System Integrity Protection status: enabled."})
     void whatCsrutilMayNotSayIsUnknown(String output) {
         mac.prints(MacPosture.CSRUTIL, output);
@@ -95,7 +96,8 @@ class MacPostureTest {
 
     @Test
     void anUnsealedVolumeIsNotAuthenticated() {
-        mac.prints(MacPosture.ROOT_VOLUME, RecordedMac.text("common/boot-policy/reconstructed-diskutil-info-root-sealed.txt").replace("Yes\n", "No\n"));
+        mac.prints(MacPosture.ROOT_VOLUME, RecordedMac.text("common/boot-policy/reconstructed-diskutil-info-root-sealed.txt")
+                .replace("Yes\n", "No\n"));
 
         assertThat(posture.authenticatedRoot().value()).contains(false);
     }

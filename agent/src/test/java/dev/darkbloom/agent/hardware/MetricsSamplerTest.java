@@ -39,7 +39,8 @@ class MetricsSamplerTest {
     @Test
     void itMeasuresAgainAfterEachInterval() {
         var rounds = new AtomicInteger();
-        try (var sampler = MetricsSampler.start(() -> busy(rounds.incrementAndGet() / 1000.0 % 1), Duration.ofMillis(1), MAX_AGE, now::get)) {
+        MetricsProbe counting = () -> busy(rounds.incrementAndGet() / 1000.0 % 1);
+        try (var sampler = MetricsSampler.start(counting, Duration.ofMillis(1), MAX_AGE, now::get)) {
             Awaitility.await().until(() -> rounds.get() > 3);
 
             assertThat(sampler.latest().cpuUse()).isPresent();
@@ -107,8 +108,8 @@ class MetricsSamplerTest {
     }
 
     private SystemMetrics busy(double share) {
-        return new SystemMetrics(OptionalDouble.empty(), OptionalDouble.of(share), Thermal.measured(ThermalState.FAIR, "test"), Optional.empty(),
-                PowerState.UNKNOWN, now.get());
+        return new SystemMetrics(OptionalDouble.empty(), OptionalDouble.of(share), Thermal.measured(ThermalState.FAIR, "test"),
+                Optional.empty(), PowerState.UNKNOWN, now.get());
     }
 
     private static void await(CountDownLatch latch) {

@@ -26,7 +26,7 @@ class PosixNativeAccessTest {
     @Test
     @EnabledOnOs({OS.LINUX, OS.MAC})
     void aProcessThatHardensItselfFindsItselfHardened() throws Exception {
-        List<String> said = runChild(Map.of(), "-XX:+DisableAttachMechanism");
+        List<String> said = runChild(Map.of(), "-XX:+DisableAttachMechanism", "-XX:ErrorFile=/dev/null");
 
         assertThat(said).contains("before debuggerAttached Optional[false]", "before antiDebug Optional[false]",
                 "refused []",
@@ -43,9 +43,11 @@ class PosixNativeAccessTest {
                 "after environmentScrubbed Optional[false]");
     }
 
-    private List<String> runChild(Map<String, String> variables, String option) throws IOException, InterruptedException {
+    private List<String> runChild(Map<String, String> variables, String... options) throws IOException, InterruptedException {
         var command = new ArrayList<String>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), option, HardenedChild.class.getName()));
+                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path")));
+        command.addAll(List.of(options));
+        command.add(HardenedChild.class.getName());
         var builder = new ProcessBuilder(command).redirectError(root.resolve("err").toFile());
         builder.environment().keySet().removeIf(name -> name.startsWith("LD_") || name.startsWith("GGML_") || name.contains("JAVA"));
         builder.environment().putAll(variables);

@@ -36,4 +36,13 @@ class ProbesOfThisSystemTest {
         assertThat(metrics.memoryPressure()).isPresent();
         assertThat(metrics.cpuUse()).isPresent();
     }
+
+    @Test
+    void thisProcessKnowsThatItIsOpen() {
+        Posture posture = PostureProbe.ofThisSystem(InstantSource.system()).posture();
+
+        assertThat(posture.antiDebug().is(true)).as("nothing was shut: %s", posture.antiDebug().proof()).isFalse();
+        assertThat(posture.debuggerAttached().value()).isPresent();
+        assertThat(posture.rdmaDisabled().proof()).isNotEmpty();
+    }
 }

@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ProcessPostureTest {
     private static final Instant NOW = Instant.parse("2026-11-01T12:00:00Z");
-    private static final Map<String, String> SHUT = Map.of("DisableAttachMechanism", "true", "HeapDumpOnOutOfMemoryError", "false");
+    private static final Map<String, String> SHUT = Map.of("DisableAttachMechanism", "true", "HeapDumpOnOutOfMemoryError", "false",
+            "ErrorFile", "/dev/null");
 
     @TempDir
     Path directory;
@@ -41,8 +42,8 @@ class ProcessPostureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"-agentlib:jdwp=transport=dt_socket,server=y", "-agentpath:/tmp/secret.so", "-javaagent:/tmp/a.jar", "-Xrunjdwp:server=y",
-        "-Xdebug", "-Dcom.sun.management.jmxremote.port=7091"})
+    @ValueSource(strings = {"-agentlib:jdwp=transport=dt_socket,server=y", "-agentpath:/tmp/secret.so", "-javaagent:/tmp/a.jar",
+        "-Xrunjdwp:server=y", "-Xdebug", "-Dcom.sun.management.jmxremote.port=7091"})
     void anAgentOrRemoteManagementLetsOthersIn(String argument) {
         Finding<Boolean> found = posture(SHUT, List.of("-Xmx1g", argument), Set.of()).antiDebug();
 
@@ -60,8 +61,12 @@ class ProcessPostureTest {
     }
 
     @Test
-    void coreFilesAndHeapDumpsBothWriteMemory() {
-        assertThat(posture(Map.of("HeapDumpOnOutOfMemoryError", "true"), List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
+    void coreFilesHeapDumpsAndCrashReportsAllWriteMemory() {
+        var heapDump = Map.of("HeapDumpOnOutOfMemoryError", "true", "ErrorFile", "/dev/null");
+        assertThat(posture(heapDump, List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
+        assertThat(posture(Map.of("ErrorFile", "/var/log/crash-%p.log"), List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
+        assertThat(posture(Map.of(), List.of(), Set.of()).coreDumpsDisabled().value()).as("into the working directory").contains(false);
+        assertThat(posture(Map.of("SuppressFatalErrorMessage", "true"), List.of(), Set.of()).coreDumpsDisabled().value()).contains(true);
 
         system.writesCoreFiles = Optional.of(true);
         assertThat(posture(SHUT, List.of(), Set.of()).coreDumpsDisabled().value()).contains(false);
@@ -81,8 +86,9 @@ class ProcessPostureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS",
-        "MTL_CAPTURE_ENABLED", "METAL_DEVICE_WRAPPER_TYPE", "GGML_METAL_PATH_RESOURCES", "DARKBLOOM_AGENT_JAVA_OPTIONS"})
+    @ValueSource(strings = {"LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS",
+        "JDK_JAVA_OPTIONS", "MTL_CAPTURE_ENABLED", "METAL_DEVICE_WRAPPER_TYPE", "GGML_METAL_PATH_RESOURCES",
+        "DARKBLOOM_AGENT_JAVA_OPTIONS"})
     void aVariableThatLoadsForeignCodeIsNamed(String variable) {
         assertThat(posture(SHUT, List.of(), Set.of("HOME", variable)).environmentScrubbed())
                 .isEqualTo(Finding.known(false, "set at start: " + variable, NOW));
@@ -98,7 +104,9 @@ class ProcessPostureTest {
     void filesThatCannotBeReadHaveNoHash() {
         var missing = new ProgramFiles(List.of(directory.resolve("gone.jar")));
 
-        assertThat(new ProcessPosture(system, flags(SHUT, List.of()), Set.of(), missing, InstantSource.fixed(NOW)).binaryHash().value()).isEmpty();
+        var posture = new ProcessPosture(system, flags(SHUT, List.of()), Set.of(), missing, InstantSource.fixed(NOW));
+
+        assertThat(posture.binaryHash().value()).isEmpty();
     }
 
     @Test
@@ -120,7 +128,8 @@ class ProcessPostureTest {
     }
 
     private ProcessPosture posture(Map<String, String> options, List<String> arguments, Set<String> variables) {
-        return new ProcessPosture(system, flags(options, arguments), variables, new ProgramFiles(List.of(directory)), InstantSource.fixed(NOW));
+        return new ProcessPosture(system, flags(options, arguments), variables, new ProgramFiles(List.of(directory)),
+                InstantSource.fixed(NOW));
     }
 
     private static JvmFlags flags(Map<String, String> options, List<String> arguments) {

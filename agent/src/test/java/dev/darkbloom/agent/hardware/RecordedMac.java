@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Answers in place of a Mac's tools with what such tools printed once: files below {@code /mac} in the test resources, whose SOURCES.md says
- * where each comes from. A tool that nothing was recorded of is missing.
+ * Answers in place of a Mac's tools with what such tools printed once: files below {@code /mac} in the test resources, whose SOURCES.md
+ * says where each comes from. A tool that nothing was recorded of is missing.
  */
 final class RecordedMac implements ToolRunner {
     private final Map<List<String>, ToolResult> answers = new HashMap<>();
@@ -22,11 +22,13 @@ final class RecordedMac implements ToolRunner {
         var mac = new RecordedMac();
         mac.records(MacHardware.SYSCTL, directory, "sysctl-values.txt", "sysctl-hw.txt", "sysctl-perflevels.txt", "sysctl-cpu.txt",
                 "reconstructed-sysctl-identity.txt");
-        mac.records(MacHardware.GPU, directory, "ioreg-AGXAccelerator.txt", "reconstructed-ioreg-AGXAccelerator.txt", "ioreg-core-counts.txt");
+        mac.records(MacHardware.GPU, directory, "ioreg-AGXAccelerator.txt", "reconstructed-ioreg-AGXAccelerator.txt",
+                "ioreg-core-counts.txt");
         mac.records(MacHardware.PLATFORM, directory, "reconstructed-ioreg-IOPlatformExpertDevice.txt",
                 "reconstructed-ioreg-IOPlatformExpertDevice-w0.txt", "ioreg-IOPlatformExpertDevice-excerpt.txt");
-        mac.records(MacHardware.PROFILE, directory, "SPHardwareDataType.json", "reconstructed-SPHardwareDataType.json", "SPHardwareDataType.txt",
-                "SPHardwareDataType-with-log-line.txt", "SPHardwareDataType-mini.txt", "SPHardwareDataType-fields-with-log-lines.txt");
+        mac.records(MacHardware.PROFILE, directory, "SPHardwareDataType.json", "reconstructed-SPHardwareDataType.json",
+                "SPHardwareDataType.txt", "SPHardwareDataType-with-log-line.txt", "SPHardwareDataType-mini.txt",
+                "SPHardwareDataType-fields-with-log-lines.txt");
         mac.records(MacHardware.DISPLAYS, directory, "SPDisplaysDataType.json", "reconstructed-SPDisplaysDataType.json");
         mac.records(MacHardware.SW_VERS, directory, "sw_vers.txt", "reconstructed-sw_vers.txt");
         return mac;

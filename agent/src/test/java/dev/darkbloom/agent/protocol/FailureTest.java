@@ -63,7 +63,8 @@ class FailureTest {
 
     @Test
     void everyWordOfTheClosedSetsIsTheSpecifications() {
-        assertThat(List.of(FailureCode.values())).extracting(FailureCode::word).contains("invalid_request", "encryption_failure").hasSize(11);
+        assertThat(List.of(FailureCode.values())).extracting(FailureCode::word)
+                .contains("invalid_request", "encryption_failure").hasSize(11);
         assertThat(List.of(ErrorReason.values())).extracting(ErrorReason::word).contains("request_exceeds_batch_token_budget").hasSize(18);
         assertThat(List.of(TerminalCause.values())).extracting(TerminalCause::word).contains("backpressure_timeout").hasSize(8);
         assertThat(List.of(RejectionReason.values())).extracting(RejectionReason::word).contains("kv_headroom").hasSize(7);
@@ -73,7 +74,8 @@ class FailureTest {
     void whatJsonHasNoNumberForIsRefusedWhereItIsMade() {
         assertThatIllegalArgumentException().isThrownBy(() -> new SystemMetrics(Double.NaN, 0, Optional.empty()));
         assertThatIllegalArgumentException().isThrownBy(() -> new HardwareReport("", "", "", "", 1, Double.POSITIVE_INFINITY, null, 1, 1));
-        assertThatIllegalArgumentException().isThrownBy(() -> new Usage(1, 1, 0, 0, 0, Optional.empty(), Optional.empty(), OptionalDouble.of(0 / 0.0)));
+        assertThatIllegalArgumentException().isThrownBy(() -> new Usage(1, 1, 0, 0, 0, Optional.empty(), Optional.empty(),
+                OptionalDouble.of(0 / 0.0)));
     }
 
     @Test

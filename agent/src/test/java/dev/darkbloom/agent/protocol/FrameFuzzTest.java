@@ -14,14 +14,15 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * Frames of both directions with bytes, numbers and whole pieces changed: they are read or refused, and nothing else happens. What is read is
- * written again without trouble.
+ * Frames of both directions with bytes, numbers and whole pieces changed: they are read or refused, and nothing else happens. What is read
+ * is written again without trouble.
  */
 class FrameFuzzTest {
-    private static final List<String> PIECES = List.of("null", "true", "-1", "64.0", "1e999", "1e-999", "18446744073709551616", "\"\"", "\"\\u0000\"",
-            "\"\\ud83c\\udf31\"", "\"\\ud800\"", "{}", "[]", "[[[[", "{\"type\":", "\"type\":\"cancel\",", "\"request_id\":null,", ",", ":", "\"",
-            "\\", "\n", "\u2028", "[".repeat(300), "{\"attestation\":".repeat(40), "\"models\":[null],", "\"hardware\":[],", "\"encrypted_data\":{},",
-            "\"usage\":{\"prompt_tokens\":9223372036854775807},", "9".repeat(80));
+    private static final List<String> PIECES = List.of("null", "true", "-1", "64.0", "1e999", "1e-999", "18446744073709551616", "\"\"",
+            "\"\\u0000\"", "\"\\ud83c\\udf31\"", "\"\\ud800\"", "{}", "[]", "[[[[", "{\"type\":", "\"type\":\"cancel\",",
+            "\"request_id\":null,", ",", ":",
+            "\"", "\\", "\n", "\u2028", "[".repeat(300), "{\"attestation\":".repeat(40), "\"models\":[null],", "\"hardware\":[],",
+            "\"encrypted_data\":{},", "\"usage\":{\"prompt_tokens\":9223372036854775807},", "9".repeat(80));
 
     private final MessageDecoder decoder = new MessageDecoder();
     private final MessageEncoder encoder = new MessageEncoder();
@@ -72,7 +73,10 @@ class FrameFuzzTest {
         long at = random.nextLong(frame.length());
         switch (random.nextInt(6)) {
             case 0 -> frame.buffer().set(ValueLayout.JAVA_BYTE, at, (byte) random.nextInt(256));
-            case 1 -> frame.buffer().set(ValueLayout.JAVA_BYTE, at, (byte) (frame.buffer().get(ValueLayout.JAVA_BYTE, at) ^ 1 << random.nextInt(8)));
+            case 1 -> {
+                byte b = frame.buffer().get(ValueLayout.JAVA_BYTE, at);
+                frame.buffer().set(ValueLayout.JAVA_BYTE, at, (byte) (b ^ 1 << random.nextInt(8)));
+            }
             case 2 -> frame.truncate(at);
             case 3 -> { // some bytes again, in place of others
                 long size = Math.min(random.nextLong(1, 40), frame.length() - at);

@@ -27,6 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MessageDecoderTest {
+    private static final String LONG = "ten_lettersten_lettersten_lettersten_lettersten_lettersten_letters";
     private static final String ID = "6f0c9a52-6f34-4d8b-9d5f-0a4c5d1c7e21";
 
     private final MessageDecoder decoder = new MessageDecoder();
@@ -58,10 +59,15 @@ class MessageDecoderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", " ", "nul", "null", "[]", "1", "\"cancel\"", "{}", "{\"type\":1}", "{\"type\":null}", "{\"type\":\"cancel\"",
-            "{\"type\":\"cancel\"}x", "{\"type\":\"cancel\"}", "{\"type\":\"cancel\",\"request_id\":null}", "{\"type\":\"cancel\",\"request_id\":7}",
-            "{\"type\":\"cancel\",\"request_id\":\"\"}", "{\"type\":\"cancel\",\"request_id\":\"../etc\"}", "{\"type\":\"load_model\",\"model_id\":5}",
-            "{\"type\":\"load_model\",\"model_id\":{}}", "{\"type\":\"desired_models\",\"models\":{}}", "{\"type\":\"desired_models\",\"models\":[1]}",
+    @ValueSource(strings = {"", " ", "nul", "null", "[]", "1", "\"cancel\"", "{}", "{\"type\":1}", "{\"type\":null}",
+            "{\"type\":\"a\\nb\"}", "{\"type\":\"\\u001b[31m\"}", "{\"type\":\"a b\"}", "{\"type\":\"" + LONG + "\"}",
+            "{\"type\":\"cancel\"",
+            "{\"type\":\"cancel\"}x", "{\"type\":\"cancel\"}", "{\"type\":\"cancel\",\"request_id\":null}",
+            "{\"type\":\"cancel\",\"request_id\":7}",
+            "{\"type\":\"cancel\",\"request_id\":\"\"}", "{\"type\":\"cancel\",\"request_id\":\"../etc\"}",
+            "{\"type\":\"load_model\",\"model_id\":5}",
+            "{\"type\":\"load_model\",\"model_id\":{}}", "{\"type\":\"desired_models\",\"models\":{}}",
+            "{\"type\":\"desired_models\",\"models\":[1]}",
             "{\"type\":\"runtime_status\",\"verified\":\"false\"}", "{\"type\":\"inference_request\"}",
             "{\"type\":\"inference_request\",\"request_id\":\"a b\"}", "{\"type\":\"capacity_probe\",\"max_output_tokens\":1e400}",
             "{\"type\":\"capacity_probe\",\"max_output_tokens\":\"5\"}"})
@@ -72,15 +78,19 @@ class MessageDecoderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{\"type\":\"register\",\"hardware\":{\"memory_gb\":64.0}}", "{\"type\":\"register\",\"hardware\":{\"memory_gb\":64.5}}",
+    @ValueSource(strings = {"{\"type\":\"register\",\"hardware\":{\"memory_gb\":64.0}}", "{\"type\":\"register\","
+            + "\"hardware\":{\"memory_gb\":64.5}}",
             "{\"type\":\"register\",\"hardware\":{\"memory_gb\":\"64\"}}", "{\"type\":\"register\",\"hardware\":{\"memory_gb\":6e1}}",
-            "{\"type\":\"register\",\"version\":1}", "{\"type\":\"register\",\"attestation\":\"text\"}", "{\"type\":\"register\",\"attestation\":{}}",
-            "{\"type\":\"heartbeat\",\"stats\":{\"requests_served\":1.0}}", "{\"type\":\"heartbeat\",\"system_metrics\":{\"cpu_usage\":1e999}}",
+            "{\"type\":\"register\",\"version\":1}", "{\"type\":\"register\",\"attestation\":\"text\"}",
+            "{\"type\":\"register\",\"attestation\":{}}",
+            "{\"type\":\"heartbeat\",\"stats\":{\"requests_served\":1.0}}", "{\"type\":\"heartbeat\","
+            + "\"system_metrics\":{\"cpu_usage\":1e999}}",
             "{\"type\":\"inference_complete\",\"request_id\":\"r\",\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":0}}",
             "{\"type\":\"inference_response_chunk\",\"request_id\":\"r\"}",
             "{\"type\":\"inference_response_chunk\",\"request_id\":\"r\",\"encrypted_data\":{\"ephemeral_public_key\":\"k\"}}",
             "{\"type\":\"inference_response_chunk\",\"request_id\":\"r\",\"encrypted_data\":{\"ciphertext\":\"AAAA\"}}",
-            "{\"type\":\"inference_response_chunk\",\"request_id\":\"r\",\"data\":\"clear\",\"encrypted_data\":{\"ephemeral_public_key\":\"k\","
+            "{\"type\":\"inference_response_chunk\",\"request_id\":\"r\",\"data\":\"clear\","
+            + "\"encrypted_data\":{\"ephemeral_public_key\":\"k\","
                     + "\"ciphertext\":\"AAAA\"}}"})
     void whatACoordinatorDoesNotTakeFromAnAgentIsRefused(String json) {
         assertThatExceptionOfType(MalformedMessageException.class).isThrownBy(() -> agent(json));
@@ -89,7 +99,8 @@ class MessageDecoderTest {
     @Test
     void anIntegerWithAPointIsTakenFromACoordinator() {
         var probe = (CapacityProbe) coordinator("{\"type\":\"capacity_probe\",\"quote_id\":\"q\",\"prompt_tokens_bucket\":512.0}");
-        var request = (InferenceRequest) coordinator("{\"type\":\"inference_request\",\"request_id\":\"r\",\"first_content_budget_ms\":8e3}");
+        var request = (InferenceRequest) coordinator("{\"type\":\"inference_request\",\"request_id\":\"r\","
+                + "\"first_content_budget_ms\":8e3}");
 
         assertThat(probe.promptTokensBucket()).isEqualTo(512);
         assertThat(request.firstContentBudgetMs()).isEqualTo(OptionalLong.of(8000));
@@ -97,7 +108,8 @@ class MessageDecoderTest {
 
     @Test
     void nullIsWhatAnAbsentMemberIs() {
-        var nulls = (Register) agent("{\"type\":\"register\",\"hardware\":null,\"models\":null,\"backend\":null,\"version\":null,\"public_key\":null,"
+        var nulls = (Register) agent("{\"type\":\"register\",\"hardware\":null,\"models\":null,\"backend\":null,\"version\":null,"
+                + "\"public_key\":null,"
                 + "\"encrypted_response_chunks\":null,\"attestation\":null,\"decode_tps\":null,\"auth_token\":null,\"python_hash\":null,"
                 + "\"template_hashes\":null,\"privacy_capabilities\":null,\"tool_constraint_models\":null,\"private_only\":null}");
         var absent = (Register) agent("{\"type\":\"register\"}");
@@ -109,7 +121,8 @@ class MessageDecoderTest {
         assertThat(absent.runtimeHashes()).isEqualTo(RuntimeHashes.NONE);
         assertThat(absent.toolConstraints()).isEqualTo(ToolConstraints.NONE);
         assertThat(absent.privacyCapabilities()).isEmpty();
-        assertThat(agent("{\"type\":\"heartbeat\"}")).isEqualTo(agent("{\"type\":\"heartbeat\",\"status\":null,\"active_model\":null,\"stats\":null,"
+        assertThat(agent("{\"type\":\"heartbeat\"}")).isEqualTo(agent("{\"type\":\"heartbeat\",\"status\":null,\"active_model\":null,"
+                + "\"stats\":null,"
                 + "\"system_metrics\":null,\"warm_models\":null,\"backend_capacity\":null}"));
         assertThat(((DesiredModels) coordinator("{\"type\":\"desired_models\"}")).models()).isEmpty();
         assertThat(((RuntimeStatus) coordinator("{\"type\":\"runtime_status\",\"mismatches\":null}")).mismatches()).isEmpty();
@@ -127,7 +140,8 @@ class MessageDecoderTest {
 
     @Test
     void unknownMembersAreCountedAtEveryDepth() {
-        agent("{\"type\":\"heartbeat\",\"a\":1,\"stats\":{\"b\":[]},\"backend_capacity\":{\"slots\":[{\"c\":{}},{\"c\":2}],\"telemetry\":{\"d\":0}}}");
+        agent("{\"type\":\"heartbeat\",\"a\":1,\"stats\":{\"b\":[]},\"backend_capacity\":{\"slots\":[{\"c\":{}},{\"c\":2}],"
+                + "\"telemetry\":{\"d\":0}}}");
         coordinator("{\"type\":\"desired_models\",\"models\":[{\"e\":1}],\"" + "f".repeat(500) + "\":1}");
 
         assertThat(decoder.unknownFields()).isEqualTo(7);
@@ -156,8 +170,10 @@ class MessageDecoderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"body\":{\"messages\":[{\"content\":\"canary\"}]}", "\"encrypted_body\":null", "\"encrypted_body\":\"canary\"",
-            "\"encrypted_body\":{\"ciphertext\":\"canary\"}", "\"encrypted_body\":{\"ephemeral_public_key\":\"k\",\"ciphertext\":[\"canary\"]}"})
+    @ValueSource(strings = {"\"body\":{\"messages\":[{\"content\":\"canary\"}]}", "\"encrypted_body\":null",
+            "\"encrypted_body\":\"canary\"",
+            "\"encrypted_body\":{\"ciphertext\":\"canary\"}", "\"encrypted_body\":{\"ephemeral_public_key\":\"k\","
+            + "\"ciphertext\":[\"canary\"]}"})
     void aRequestWithoutASealedBodyCanStillBeAnswered(String body) {
         var request = (InferenceRequest) coordinator("{\"type\":\"inference_request\",\"request_id\":\"r\"," + body + "}");
 
@@ -168,8 +184,10 @@ class MessageDecoderTest {
 
     @Test
     void nothingOfAFrameIsQuoted() {
-        for (String json : List.of("{\"type\":\"cancel\",\"request_id\":\"canary canary\"}", "{\"type\":\"load_model\",\"model_id\":[\"canary\"]}",
-                "{\"type\":\"runtime_status\",\"verified\":\"canary\"}", "{\"type\":\"cancel\" canary", "{\"type\":\"capacity_probe\",\"canary\":tru}")) {
+        for (String json : List.of("{\"type\":\"cancel\",\"request_id\":\"canary canary\"}",
+                "{\"type\":\"load_model\",\"model_id\":[\"canary\"]}",
+                "{\"type\":\"runtime_status\",\"verified\":\"canary\"}", "{\"type\":\"cancel\" canary",
+                "{\"type\":\"capacity_probe\",\"canary\":tru}")) {
             assertThatExceptionOfType(MalformedMessageException.class).isThrownBy(() -> coordinator(json))
                     .withMessageNotContaining("canary").withNoCause();
         }
@@ -212,7 +230,8 @@ class MessageDecoderTest {
     @Test
     void aRequestOf32MegabytesIsTakenWithoutThatMuchHeap() {
         long size = 32L << 20;
-        String head = "{\"type\":\"inference_request\",\"request_id\":\"r\",\"encrypted_body\":{\"ephemeral_public_key\":\"k\",\"ciphertext\":\"";
+        String head = "{\"type\":\"inference_request\",\"request_id\":\"r\",\"encrypted_body\":{\"ephemeral_public_key\":\"k\","
+                + "\"ciphertext\":\"";
         var bean = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (Content frame = Content.confined(size + 256)) {
             frame.append(OffHeap.utf8(head));
@@ -232,8 +251,10 @@ class MessageDecoderTest {
 
     @Test
     void theSignedTextOfAnAttestationIsKeptToTheByte() {
-        String statement = "{ \"osVersion\" : \"15.4\",\n \"chipName\":\"Apple\\/M4\", \"timestamp\":\"2026-05-01T00:00:00Z\" , \"sipEnabled\":true}";
-        var register = (Register) agent("{\"type\":\"register\",\"attestation\":{\"signature\":\"c2ln\",\"attestation\":" + statement + "}}");
+        String statement = "{ \"osVersion\" : \"15.4\",\n \"chipName\":\"Apple\\/M4\", \"timestamp\":\"2026-05-01T00:00:00Z\" , "
+                + "\"sipEnabled\":true}";
+        var register = (Register) agent("{\"type\":\"register\",\"attestation\":{\"signature\":\"c2ln\",\"attestation\":" + statement
+                + "}}");
 
         SignedAttestation attestation = register.attestation().orElseThrow();
 

@@ -35,10 +35,11 @@ class StatementsTest {
     @Test
     void theSpecificationsVectorHolds() throws Exception {
         var posture = new NodePosture(Optional.of(true), Optional.of(true), Optional.of(true), Optional.of(false));
-        var statement = new StatusStatement("bm9uY2U=", "2026-05-01T00:00:00Z", posture, Optional.of(""), Optional.of("aa"), RuntimeHashes.NONE,
-                Map.of("b", "2", "a", "1"));
+        var statement = new StatusStatement("bm9uY2U=", "2026-05-01T00:00:00Z", posture, Optional.of(""), Optional.of("aa"),
+                RuntimeHashes.NONE, Map.of("b", "2", "a", "1"));
 
-        assertThat(canonical(statement)).isEqualTo("{\"active_model_hash\":\"aa\",\"hypervisor_active\":false,\"model_hashes\":{\"a\":\"1\",\"b\":\"2\"},"
+        assertThat(canonical(statement)).isEqualTo("{\"active_model_hash\":\"aa\",\"hypervisor_active\":false,"
+                + "\"model_hashes\":{\"a\":\"1\",\"b\":\"2\"},"
                 + "\"nonce\":\"bm9uY2U=\",\"rdma_disabled\":true,\"secure_boot_enabled\":true,\"sip_enabled\":true,"
                 + "\"timestamp\":\"2026-05-01T00:00:00Z\"}");
         assertThat(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(statement.canonicalBytes())))
@@ -48,8 +49,8 @@ class StatementsTest {
     @Test
     void everyMemberThatIsThereIsSigned() {
         var hashes = new RuntimeHashes(Optional.of("p"), Optional.of("r"), Map.of("z", "1", "a/b.c", "2"));
-        var statement = new StatusStatement("n", "t", new NodePosture(Optional.of(false), Optional.empty(), Optional.of(false), Optional.empty()),
-                Optional.of("b"), Optional.empty(), hashes, Map.of());
+        var statement = new StatusStatement("n", "t", new NodePosture(Optional.of(false), Optional.empty(), Optional.of(false),
+                Optional.empty()), Optional.of("b"), Optional.empty(), hashes, Map.of());
 
         assertThat(canonical(statement)).isEqualTo("{\"binary_hash\":\"b\",\"nonce\":\"n\",\"python_hash\":\"p\",\"rdma_disabled\":false,"
                 + "\"runtime_hash\":\"r\",\"sip_enabled\":false,\"template_hashes\":{\"a/b.c\":\"2\",\"z\":\"1\"},\"timestamp\":\"t\"}");
@@ -85,13 +86,14 @@ class StatementsTest {
 
     @Test
     void anAttestationIsSignedOverTheTextThatTravels() {
-        var blob = new AttestationBlob(true, Optional.of("bb"), "Apple M4", Optional.of("key"), "Mac16,6", Optional.empty(), "15.4", "p256", true,
-                true, false, Optional.of("C02"), true, Optional.empty(), "2026-05-01T00:00:00Z");
+        var blob = new AttestationBlob(true, Optional.of("bb"), "Apple M4", Optional.of("key"), "Mac16,6", Optional.empty(), "15.4", "p256",
+                true, true, false, Optional.of("C02"), true, Optional.empty(), "2026-05-01T00:00:00Z");
 
         SignedAttestation signed = SignedAttestation.sign(blob, StatementsTest::signer);
 
         assertThat(signed.statement()).isEqualTo("{\"authenticatedRootEnabled\":true,\"binaryHash\":\"bb\",\"chipName\":\"Apple M4\","
-                + "\"encryptionPublicKey\":\"key\",\"hardwareModel\":\"Mac16,6\",\"osVersion\":\"15.4\",\"publicKey\":\"p256\",\"rdmaDisabled\":true,"
+                + "\"encryptionPublicKey\":\"key\",\"hardwareModel\":\"Mac16,6\",\"osVersion\":\"15.4\",\"publicKey\":\"p256\","
+                + "\"rdmaDisabled\":true,"
                 + "\"secureBootEnabled\":true,\"secureEnclaveAvailable\":false,\"serialNumber\":\"C02\",\"sipEnabled\":true,"
                 + "\"timestamp\":\"2026-05-01T00:00:00Z\"}");
         assertThat(signed.signature()).isEqualTo("signed:" + signed.statement());

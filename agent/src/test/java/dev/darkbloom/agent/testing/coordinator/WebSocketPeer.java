@@ -179,7 +179,10 @@ public final class WebSocketPeer implements AutoCloseable {
         /** Sends bytes as they are, behind WebSocket's back. */
         public void sendRaw(byte[] bytes) {
             ByteBuf raw = Unpooled.wrappedBuffer(bytes);
-            channel.pipeline().firstContext().writeAndFlush(raw);
+            ChannelHandlerContext first = channel.pipeline().firstContext();
+            if (first != null) { // a closed channel has none
+                first.writeAndFlush(raw);
+            }
         }
 
         /** Sends a message of {@code size} spaces and {@code json} behind them. */
