@@ -51,16 +51,10 @@ public record Failure(String error, int statusCode, Optional<ErrorReason> errorR
                     RERANK_NOT_CONFIGURED, PREVIOUS_RESPONSE_NOT_FOUND, UNAUTHORIZED, FORBIDDEN_HOST, FORBIDDEN_ORIGIN, NOT_FOUND,
                     METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, HEADERS_TOO_LARGE ->
                     of(text(refused), code.httpStatus(), FailureCode.INVALID_REQUEST, ErrorReason.CLIENT_ERROR, null);
-<<<<<<< .merge_file_Syfhmq
-            case GENERATION_FAILED, DECODE_FATAL -> of("generation failed", 500, FailureCode.GENERATION_FAILURE, null, TerminalCause.ENGINE_ERROR);
-            case NATIVE_LIBRARY_MISSING, NATIVE_LIBRARY_MISMATCH, CONFIG_INVALID, COORDINATOR_MISSING, COORDINATOR_UNREACHABLE, LOGIN_FAILED, NOT_LOGGED_IN, SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING, NOT_RUNNING,
-                    INTERNAL -> of("internal failure", 500, FailureCode.INTERNAL_FAILURE, null, null);
-=======
             case GENERATION_FAILED, DECODE_FATAL -> of("generation failed", 500, FailureCode.GENERATION_FAILURE, null,
                     TerminalCause.ENGINE_ERROR);
-            case NATIVE_LIBRARY_MISSING, NATIVE_LIBRARY_MISMATCH, CONFIG_INVALID, SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING,
-                    NOT_RUNNING, INTERNAL -> of("internal failure", 500, FailureCode.INTERNAL_FAILURE, null, null);
->>>>>>> .merge_file_Vjyqer
+            case NATIVE_LIBRARY_MISSING, NATIVE_LIBRARY_MISMATCH, CONFIG_INVALID, COORDINATOR_MISSING, COORDINATOR_UNREACHABLE, LOGIN_FAILED,
+                    NOT_LOGGED_IN, SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING, NOT_RUNNING, INTERNAL -> of("internal failure", 500, FailureCode.INTERNAL_FAILURE, null, null);
         };
     }
 
