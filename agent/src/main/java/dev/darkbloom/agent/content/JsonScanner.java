@@ -212,15 +212,17 @@ public final class JsonScanner {
         }
     }
 
+    /** Returns whether a string value has an escape in it. */
+    public boolean isEscaped(Slice string) {
+        return StringRun.endOfUnescaped(text, string.offset() + 1, string.end() - 1) < string.end() - 1;
+    }
+
     /** Appends a string value, quotes removed and escapes resolved, as UTF-8. */
     public void decode(Slice string, Content target) {
         long at = string.offset() + 1;
         long end = string.end() - 1;
         while (at < end) {
-            long plain = at;
-            while (plain < end && text.get(BYTE, plain) != '\\') {
-                plain++;
-            }
+            long plain = StringRun.endOfUnescaped(text, at, end);
             target.append(text, at, plain - at);
             at = plain;
             if (at < end) {
@@ -308,11 +310,11 @@ public final class JsonScanner {
     private long skipString(long at) {
         at++;
         while (true) {
-            byte b = text.get(BYTE, at);
-            if (b == '"') {
+            at = StringRun.endOfUnescaped(text, at, text.byteSize());
+            if (text.get(BYTE, at) == '"') {
                 return at + 1;
             }
-            at += b == '\\' ? 2 : 1;
+            at += 2;
         }
     }
 

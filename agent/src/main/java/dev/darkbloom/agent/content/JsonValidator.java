@@ -148,6 +148,7 @@ final class JsonValidator {
     private void string() {
         at++;
         while (true) {
+            at = StringRun.endOfPlain(text, at, size);
             int b = peek();
             if (b == '"') {
                 at++;

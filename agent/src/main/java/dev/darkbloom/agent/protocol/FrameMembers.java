@@ -137,15 +137,12 @@ final class FrameMembers {
 
     /** Returns what is between a string's quotes: a view, or a copy where somebody escaped base64's slashes. */
     MemorySegment letters(Slice string) {
-        MemorySegment text = json.text().asSlice(string.offset() + 1, string.length() - 2);
-        for (long at = 0; at < text.byteSize(); at++) {
-            if (text.get(ValueLayout.JAVA_BYTE, at) == '\\') {
-                try (Content plain = Content.confined(string.length())) {
-                    json.decode(string, plain);
-                    return Arena.ofAuto().allocate(plain.length(), 1).copyFrom(plain.segment());
-                }
-            }
+        if (!json.isEscaped(string)) {
+            return json.text().asSlice(string.offset() + 1, string.length() - 2);
         }
-        return text;
+        try (Content plain = Content.confined(string.length())) {
+            json.decode(string, plain);
+            return Arena.ofAuto().allocate(plain.length(), 1).copyFrom(plain.segment());
+        }
     }
 }
