@@ -32,6 +32,8 @@ final class Session {
     private static final Logger log = LoggerFactory.getLogger(Session.class);
     /** Challenges and loads that are worked on at a time; a coordinator that sends more than that is not answered. */
     private static final int MOST_TASKS = 8;
+    /** A shorter nonce ends the handler of coordinators of April 2026 (provider protocol, 0.1, fact 13). */
+    private static final int LEAST_NONCE = 8;
 
     private final CoordinatorSocket socket;
     private final NodeSelf self;
@@ -197,13 +199,13 @@ final class Session {
                 return true;
             }
             case CoordinatorMessage.Cancel(var id) -> desk.cancel(id);
-            case CoordinatorMessage.AttestationChallenge challenge -> task("challenge", () -> {
-                AgentMessage.AttestationResponse answer = self.answer(challenge);
-                ask(() -> {
-                    send(answer);
-                    board.challenged(wall.instant());
-                });
-            });
+            case CoordinatorMessage.AttestationChallenge challenge -> {
+                if (challenge.nonce() == null || challenge.nonce().length() < LEAST_NONCE || challenge.timestamp() == null) {
+                    log.debug("challenge without a nonce or a time");
+                } else {
+                    task("challenge", () -> answer(challenge));
+                }
+            }
             case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? List.of() : status.mismatches());
             case CoordinatorMessage.TrustStatus trust -> {
                 board.later();
@@ -231,6 +233,14 @@ final class Session {
             case CoordinatorMessage.Unknown(String type) -> log.debug("message of a type that is not known type={}", type);
         }
         return false;
+    }
+
+    private void answer(CoordinatorMessage.AttestationChallenge challenge) {
+        AgentMessage.AttestationResponse answer = self.answer(challenge);
+        ask(() -> {
+            send(answer);
+            board.challenged(wall.instant());
+        });
     }
 
     private void load(String modelId) throws InterruptedException {
