@@ -55,10 +55,7 @@ final class AgentProcess implements AutoCloseable {
     /** Starts it with options that stand before the verb, such as {@code -v}. */
     static AgentProcess start(Path folder, List<String> globalOptions, String... arguments) throws IOException {
         Path home = folder.resolve("home");
-        var command = new ArrayList<String>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Xmx512m", "-Ddarkbloom.native.lib=" + System.getProperty("darkbloom.native.lib")));
-        command.addAll(List.of("-cp", classPathWithoutTests(), "dev.darkbloom.agent.Main"));
+        var command = new ArrayList<>(command());
         command.addAll(globalOptions);
         command.addAll(List.of("start", "--local", "--port", "0"));
         command.addAll(List.of(arguments));
@@ -71,6 +68,12 @@ final class AgentProcess implements AutoCloseable {
         builder.environment().put("DARKBLOOM_AGENT_CACHE", folder.resolve("cache").toString());
         builder.environment().put("GGML_NO_BACKTRACE", "1");
         return new AgentProcess(home, builder.start(), output);
+    }
+
+    /** Returns the command line of an agent in a process of its own, up to its verb. */
+    static List<String> command() {
+        return List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED", "-Xmx512m",
+                "-Ddarkbloom.native.lib=" + System.getProperty("darkbloom.native.lib"), "-cp", classPathWithoutTests(), "dev.darkbloom.agent.Main");
     }
 
     /** The process gets what a user has: without test classes and their logback-test.xml. */

@@ -24,7 +24,8 @@ public record TapReport(List<Case> cases, int exitCode, String text) {
      */
     public record Case(String name, boolean passed, String skipped, String diagnosis) {}
 
-    static TapReport read(String text, int exitCode) {
+    /** Reads what a process printed. */
+    public static TapReport read(String text, int exitCode) {
         List<Case> cases = new ArrayList<>();
         List<String> lines = text.lines().toList();
         for (int i = 0; i < lines.size(); i++) {
