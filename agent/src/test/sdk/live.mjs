@@ -323,6 +323,17 @@ test('a coordinator that is killed and comes back is found again', async () => {
   assert.match(answer.choices[0].message.content, /bloom-demo/);
 });
 
+test('self-route check says that this machine answered', async () => {
+  const child = spawn(agentCommand[0], [...agentCommand.slice(1), 'self-route', 'check'],
+    { env: { ...process.env, ...environment('one'), DARKBLOOM_API_KEY: adminKey } });
+  let out = '';
+  child.stdout.on('data', data => { out += data; });
+  child.stderr.on('data', data => { out += data; });
+  assert.equal(await new Promise(resolve => child.on('exit', resolve)), 0, out);
+  assert.match(out, /charges 100 micro-USD/);
+  assert.match(out, /this machine answered it/);
+});
+
 test('login binds the machine to its account, and logout unbinds it', async () => {
   const login = spawn(agentCommand[0], [...agentCommand.slice(1), 'login'], { env: { ...process.env, ...environment('one') } });
   let out = '';

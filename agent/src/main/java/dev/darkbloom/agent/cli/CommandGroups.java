@@ -27,6 +27,7 @@ final class CommandGroups {
             new Group("Set it up:", List.of(
                     new Verb("login", LoginCommand::new),
                     new Verb("logout", LogoutCommand::new),
+                    new Verb("self-route", SelfRouteCommand::new),
                     new Verb("models", ModelsCommand::new),
                     new Verb("config", ConfigCommand::new))));
 

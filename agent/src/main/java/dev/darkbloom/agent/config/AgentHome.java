@@ -99,6 +99,11 @@ public record AgentHome(Path root, Path cache) {
         return root.resolve("signing_key");
     }
 
+    /** Returns the handle of the signing key that a Secure Enclave holds; of no use on another machine. */
+    public Path enclaveKey() {
+        return root.resolve("enclave_key");
+    }
+
     public Path logs() {
         return root.resolve("logs");
     }

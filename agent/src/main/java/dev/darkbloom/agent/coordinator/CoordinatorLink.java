@@ -241,7 +241,7 @@ public final class CoordinatorLink implements AutoCloseable {
         var stats = desk.stats();
         return board.status(address, proxy.map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
                 desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
-                decoder.malformed()));
+                decoder.malformed(), desk.served()));
     }
 
     /** Returns how many requests have not ended. */

@@ -15,6 +15,8 @@ import org.slf4j.LoggerFactory;
 final class LinkBoard {
     private static final Logger log = LoggerFactory.getLogger(LinkBoard.class);
 
+    private static final int MOST_MISMATCHES = 32;
+
     private final InstantSource wall;
     private LinkState state = LinkState.IDLE; // guarded by this, as is everything below
     private Instant since;
@@ -36,6 +38,10 @@ final class LinkBoard {
     LinkBoard(InstantSource wall) {
         this.wall = wall;
         since = wall.instant();
+    }
+
+    private static String plain(String theirs) {
+        return theirs == null ? "" : LinkEnd.plain(theirs);
     }
 
     private void enter(LinkState next) {
@@ -95,11 +101,12 @@ final class LinkBoard {
     }
 
     synchronized void mismatches(List<Mismatch> found) {
-        if (!found.isEmpty() && !found.equals(mismatches)) {
+        if (!found.isEmpty() && mismatches.isEmpty()) {
             log.warn("the coordinator does not accept hashes of this agent; it routes nothing here components={}",
-                    found.stream().map(Mismatch::component).toList());
+                    found.stream().limit(MOST_MISMATCHES).map(one -> plain(one.component())).toList());
         }
-        mismatches = List.copyOf(found);
+        mismatches = found.stream().limit(MOST_MISMATCHES)
+                .map(one -> new Mismatch(plain(one.component()), plain(one.expected()), plain(one.got()))).toList();
     }
 
     synchronized void listed(LinkStatus.Listing found) {
@@ -111,8 +118,8 @@ final class LinkBoard {
     }
 
     synchronized void desired(DesiredModel model) {
-        if (desired.size() < 256 && desired.add(model.modelName() + " " + model.desiredBuild())) {
-            log.info("the coordinator would like another build model={} build={}", model.modelName(), model.desiredBuild());
+        if (desired.size() < 256 && desired.add(plain(model.modelName()) + " " + plain(model.desiredBuild()))) {
+            log.info("the coordinator would like another build model={} build={}", plain(model.modelName()), plain(model.desiredBuild()));
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.darkbloom.agent.coordinator;
 
+import java.util.Locale;
+
 /**
  * Why a connection ended, or did not come to be.
  *
@@ -72,7 +74,7 @@ public record LinkEnd(Kind kind, String detail) {
     /**
      * Returns what a close frame means.
      *
-     * @param reason the other side's text; shortened and stripped of everything that is not plain
+     * @param reason the other side's text
      */
     static LinkEnd ofClose(int code, String reason) {
         String plain = plain(reason);
@@ -90,12 +92,13 @@ public record LinkEnd(Kind kind, String detail) {
         return new LinkEnd(kind, "closed with " + code + (plain.isEmpty() ? "" : " " + plain));
     }
 
-    private static final int LONGEST_REASON = 123; // RFC 6455, 5.5: a control frame's payload less its code
+    private static final int LONGEST_TEXT = 200;
 
-    private static String plain(String reason) {
+    /** Returns what the other side wrote as it may be printed: short, on one line, without control characters. */
+    static String plain(String theirs) {
         var text = new StringBuilder();
-        for (int i = 0; i < reason.length() && text.length() < LONGEST_REASON; i++) {
-            char c = reason.charAt(i);
+        for (int i = 0; i < theirs.length() && text.length() < LONGEST_TEXT; i++) {
+            char c = theirs.charAt(i);
             text.append(c >= ' ' && c < 0x7F ? c : '?');
         }
         return text.toString();
@@ -103,6 +106,6 @@ public record LinkEnd(Kind kind, String detail) {
 
     @Override
     public String toString() {
-        return kind.name().toLowerCase(java.util.Locale.ROOT) + ": " + detail;
+        return kind.name().toLowerCase(Locale.ROOT) + ": " + detail;
     }
 }

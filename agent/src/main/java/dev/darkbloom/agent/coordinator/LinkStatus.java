@@ -45,7 +45,12 @@ public record LinkStatus(
     }
 
     /** What a coordinator told. */
-    public record Trust(String level, String status, Optional<String> reason, Instant at) {}
+    public record Trust(String level, String status, Optional<String> reason, Instant at) {
+        public Trust {
+            status = LinkEnd.plain(status);
+            reason = reason.map(LinkEnd::plain);
+        }
+    }
 
     /**
      * What a public list showed.
@@ -56,7 +61,9 @@ public record LinkStatus(
      */
     public record Listing(boolean isThere, String trustLevel, String status, List<String> models, Instant at) {
         public Listing {
-            models = List.copyOf(models);
+            trustLevel = LinkEnd.plain(trustLevel);
+            status = LinkEnd.plain(status);
+            models = models.stream().map(LinkEnd::plain).toList();
         }
     }
 
@@ -69,7 +76,12 @@ public record LinkStatus(
      * @param notOpened requests whose payload was changed, cut, repeated or sealed for another key
      * @param unknownTypes messages of types that this agent does not know
      * @param malformed messages that are none
+     * @param recent ids of the requests answered last, the latest first
      */
     public record Traffic(int inFlight, long served, long failed, long cancelled, long tokens, long notOpened, long unknownTypes,
-            long malformed) {}
+            long malformed, List<String> recent) {
+        public Traffic {
+            recent = List.copyOf(recent);
+        }
+    }
 }

@@ -23,6 +23,8 @@ import dev.darkbloom.agent.protocol.TerminalCause;
 import dev.darkbloom.agent.protocol.Usage;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +44,8 @@ import org.slf4j.LoggerFactory;
  */
 final class RequestDesk implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RequestDesk.class);
+    /** Answered ids that are shown, so that their owner can find a request of theirs. */
+    private static final int SHOWN_IDS = 64;
     /** Finished ids that are remembered, so that one that comes again is refused. */
     private static final int REMEMBERED_IDS = 4096;
 
@@ -64,6 +68,7 @@ final class RequestDesk implements AutoCloseable {
             return size() > REMEMBERED_IDS;
         }
     };
+    private final Deque<String> served = new ArrayDeque<>(); // guarded by lock; the latest first
     private volatile boolean draining;
 
     /**
@@ -185,6 +190,7 @@ final class RequestDesk implements AutoCloseable {
             tell(new AgentMessage.InferenceComplete(id, wire(usage), hash, signature));
             if (!cancelled) {
                 counters.served(usage.completionTokens());
+                remember(id);
             }
         }
 
@@ -283,6 +289,28 @@ final class RequestDesk implements AutoCloseable {
             return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, running.size() + " requests are in flight")));
         }
         return Optional.empty();
+    }
+
+    private void remember(RequestId id) {
+        lock.lock();
+        try {
+            served.addFirst(id.value());
+            if (served.size() > SHOWN_IDS) {
+                served.removeLast();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns the ids of requests that were answered, the latest first. */
+    List<String> served() {
+        lock.lock();
+        try {
+            return List.copyOf(served);
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void leave(Work work) {

@@ -12,6 +12,7 @@ import dev.darkbloom.agent.coordinator.LinkStatus;
 import dev.darkbloom.agent.coordinator.NodeReport;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
+import dev.darkbloom.agent.crypto.SecureEnclaveSigner;
 import dev.darkbloom.agent.crypto.SoftwareSigner;
 import dev.darkbloom.agent.engine.Engine;
 import dev.darkbloom.agent.engine.MemoryLedger;
@@ -100,7 +101,8 @@ final class CoordinatorParts {
             ServedModels models, Completions completions, Closer closer) {
         ProcessHardening.apply().forEach(refused -> log.warn("not protected: {}", refused));
         BoxKeys keys = closer.add(BoxKeys.generate());
-        DeviceSigner signer = SoftwareSigner.open(home.signingKey());
+        DeviceSigner signer = SecureEnclaveSigner.open(home.enclaveKey())
+                .orElseGet(() -> SoftwareSigner.open(home.signingKey()));
         MetricsSampler metrics = closer.add(MetricsSampler.start(MetricsProbe.ofThisSystem(InstantSource.system()), MetricsSampler.INTERVAL,
                 MetricsSampler.MAX_AGE, InstantSource.system()));
         var posture = new RememberedPosture(PostureProbe.ofThisSystem(InstantSource.system()));

@@ -45,6 +45,7 @@ final class CoordinatorReports {
                 link.traffic().notOpened(),
                 link.traffic().unknownTypes(),
                 link.traffic().malformed(),
+                link.traffic().recent(),
                 gates.list().stream().map(gate -> new StatusReport.Gate(gate.name(), gate.verdict().name().toLowerCase(Locale.ROOT), gate.isRequired(),
                         gate.detail(), gate.remedy(), gate.provenAt())).toList(),
                 parts.posture().map(CoordinatorReports::findings).orElse(List.of()));

@@ -35,7 +35,7 @@ class LinkEndTest {
     void theOtherSidesTextIsShortAndPlain() {
         var end = LinkEnd.ofClose(1000, "a\nb\u001b[31m" + "x".repeat(500));
 
-        assertThat(end.detail()).hasSizeLessThan(150).startsWith("closed with 1000 a?b?[31mxxx").doesNotContain("\n");
+        assertThat(end.detail()).hasSizeLessThan(230).startsWith("closed with 1000 a?b?[31mxxx").doesNotContain("\n");
     }
 
     @ParameterizedTest

@@ -84,6 +84,23 @@ final class AccountCodec {
         };
     }
 
+    /** A short request whose answer is streamed: only streams name their job. */
+    static String checkRequest(String model) {
+        var json = JsonNodeFactory.instance.objectNode().put("model", model).put("stream", true).put("max_tokens", 8).put("temperature", 0);
+        json.putArray("messages").addObject().put("role", "user").put("content", "Hello");
+        return json.toString();
+    }
+
+    /** Returns whether a line of a streamed answer carries a choice, and not an error. */
+    static boolean isAnswer(String line) {
+        try {
+            JsonNode json = MAPPER.readTree(line.substring(line.indexOf(':') + 1));
+            return json != null && json.path("choices").path(0).isObject();
+        } catch (JsonProcessingException e) {
+            return false; // [DONE]
+        }
+    }
+
     private static JsonNode read(String body) {
         try {
             JsonNode json = MAPPER.readTree(body);

@@ -2,12 +2,15 @@ package dev.darkbloom.agent.service.account;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.service.control.StatusReport;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** What {@code login} and {@code logout} do. Any thread. */
 public final class AccountLink {
@@ -42,6 +45,14 @@ public final class AccountLink {
             DeviceLogin.Linked linked = new DeviceLogin(http).run(prompt);
             AccountToken.write(home.accountToken(), linked.token());
             return linked.account().map(id -> "account " + id).orElse("your account");
+        }
+    }
+
+    /** Checks whether the owner's requests reach the running agent; parameters as in {@link SelfRouteCheck#run}. */
+    public static SelfRouteCheck.Finding selfRoute(String url, Map<String, String> environment, Supplier<StatusReport> status, String model,
+            Redacted key) throws InterruptedException {
+        try (var http = new CoordinatorHttp(CoordinatorAddress.parse(url), environment)) {
+            return new SelfRouteCheck(http, status).run(model, key);
         }
     }
 

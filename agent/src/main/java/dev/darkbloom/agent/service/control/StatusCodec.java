@@ -75,6 +75,8 @@ final class StatusCodec {
         json.put("requests_not_opened", coordinator.notOpened());
         json.put("unknown_messages", coordinator.unknownMessages());
         json.put("malformed_messages", coordinator.malformedMessages());
+        var recent = json.putArray("recent_requests");
+        coordinator.recent().forEach(recent::add);
         var gates = json.putArray("gates");
         coordinator.gates().forEach(gate -> {
             ObjectNode one = gates.addObject();
@@ -106,6 +108,8 @@ final class StatusCodec {
     private static StatusReport.Coordinator coordinator(JsonNode json) {
         var offered = new ArrayList<String>();
         json.path("offered").forEach(id -> offered.add(id.asText()));
+        var recent = new ArrayList<String>();
+        json.path("recent_requests").forEach(id -> recent.add(id.asText()));
         var gates = new ArrayList<StatusReport.Gate>();
         json.path("gates").forEach(gate -> gates.add(new StatusReport.Gate(gate.path("name").asText(), gate.path("verdict").asText(),
                 gate.path("is_required").asBoolean(), gate.path("detail").asText(), gate.path("remedy").asText(), instant(gate.path("proven_at")))));
@@ -137,6 +141,7 @@ final class StatusCodec {
                 json.path("requests_not_opened").asLong(),
                 json.path("unknown_messages").asLong(),
                 json.path("malformed_messages").asLong(),
+                recent,
                 gates,
                 posture);
     }

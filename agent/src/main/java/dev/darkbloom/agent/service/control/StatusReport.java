@@ -67,6 +67,7 @@ public record StatusReport(
      * @param inFlight requests that run or wait
      * @param tokens tokens written for them
      * @param notOpened requests whose payload could not be opened
+     * @param recent ids of the requests answered last, the latest first
      */
     public record Coordinator(
             String url,
@@ -93,10 +94,12 @@ public record StatusReport(
             long notOpened,
             long unknownMessages,
             long malformedMessages,
+            List<String> recent,
             List<Gate> gates,
             List<Finding> posture) {
         public Coordinator {
             offered = List.copyOf(offered);
+            recent = List.copyOf(recent);
             gates = List.copyOf(gates);
             posture = List.copyOf(posture);
         }

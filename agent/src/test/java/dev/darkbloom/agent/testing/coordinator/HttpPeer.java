@@ -9,6 +9,7 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -20,7 +21,9 @@ public final class HttpPeer implements AutoCloseable {
     private final Map<String, Queue<Scripted>> answers = new ConcurrentHashMap<>();
     private final List<String> requests = new CopyOnWriteArrayList<>();
 
-    private record Scripted(int status, String body) {}
+    private final Map<String, String> headers = new ConcurrentHashMap<>();
+
+    private record Scripted(int status, String body, String header, String value) {}
 
     private HttpPeer() {
         try {
@@ -43,7 +46,17 @@ public final class HttpPeer implements AutoCloseable {
 
     /** Puts one more answer behind those that {@code path} has. */
     public void answer(String path, int status, String body) {
-        answers.computeIfAbsent(path, _ -> new ArrayDeque<>()).add(new Scripted(status, body));
+        answer(path, status, body, "X-Test", "1");
+    }
+
+    /** As the other, with a header. */
+    public void answer(String path, int status, String body, String header, String value) {
+        answers.computeIfAbsent(path, _ -> new ArrayDeque<>()).add(new Scripted(status, body, header, value));
+    }
+
+    /** Returns a header of the last request. */
+    public String header(String name) {
+        return headers.getOrDefault(name.toLowerCase(Locale.ROOT), "");
     }
 
     /** Returns what was asked: method, path and body. */
@@ -55,9 +68,11 @@ public final class HttpPeer implements AutoCloseable {
         try (exchange) {
             String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
             requests.add(exchange.getRequestMethod() + " " + exchange.getRequestURI() + " " + body);
+            exchange.getRequestHeaders().forEach((name, values) -> headers.put(name.toLowerCase(Locale.ROOT), values.getFirst()));
             Queue<Scripted> queue = answers.get(exchange.getRequestURI().getPath());
-            Scripted next = queue == null || queue.isEmpty() ? new Scripted(404, "{}") : queue.remove();
+            Scripted next = queue == null || queue.isEmpty() ? new Scripted(404, "{}", "X-Test", "1") : queue.remove();
             byte[] bytes = next.body().getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().add(next.header(), next.value());
             exchange.sendResponseHeaders(next.status(), bytes.length == 0 ? -1 : bytes.length);
             exchange.getResponseBody().write(bytes);
         }
