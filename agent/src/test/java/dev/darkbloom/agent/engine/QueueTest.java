@@ -48,6 +48,31 @@ class QueueTest {
     }
 
     @Test
+    void whatRunsAndWhatIsPromisedIsCountedWhileItRunsAndGoneAfterwards() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 2), Rig.settings(), NanoClock.SYSTEM); ModelLease lease = rig.acquire()) {
+            rig.behaviour.hold();
+            try (Caller one = Caller.of(1, 2, 3).max(10).submit(lease); Caller two = Caller.of(4, 5).max(20).submit(lease)) {
+                rig.awaitHeld();
+                rig.behaviour.step();
+                Rig.until(() -> rig.status().busySlots() == 2);
+                ModelLoad load = rig.status().load();
+                assertThat(load.runningTokens() + load.promisedTokens()).isEqualTo(3 + 10 + 2 + 20); // a token moves from one to the other
+                assertThat(load.kvTokens()).isEqualTo(512);
+                assertThat(load.weightBytes() + load.contextBytes() + load.computeBytes()).isEqualTo(rig.status().reservedBytes());
+                assertThat(load.activeBytes()).isLessThanOrEqualTo(rig.status().reservedBytes());
+                rig.behaviour.release();
+                one.readAll();
+                two.generation().cancel();
+                two.awaitEnd();
+            }
+
+            Rig.until(() -> rig.status().busySlots() == 0);
+            assertThat(rig.status().load().runningTokens()).isZero();
+            assertThat(rig.status().load().promisedTokens()).isZero();
+        }
+    }
+
+    @Test
     void placeIsFreeForTheNextOneAsSoonAsAGenerationIsFinished() throws Exception {
         try (var rig = Rig.of(Rig.spec(256, 1), Rig.settings().withQueueLimit(1), NanoClock.SYSTEM); ModelLease lease = rig.acquire()) {
             for (int i = 0; i < 200; i++) {
