@@ -45,15 +45,12 @@ const char * const unsaid_keywords[] = { "not",              "if",           "co
 
 class Converter {
   public:
-    explicit Converter(const common_json & root) : references_(root) {}
+    Converter(const common_json & root, GbnfText & rules) : references_(root), rules_(rules) {}
 
-    SchemaGrammar convert(const common_json & schema) {
-        const Expression start = visit(schema, "");
-        if (!start) {
-            throw NoGrammar();
-        }
-        return { rules_.text(), *start, ignored_ };
-    }
+    Expression convert(const common_json & schema) { return visit(schema, ""); }
+
+    /** The first keyword that was left out, and its place. */
+    const std::string & ignored() const { return ignored_; }
 
   private:
     struct Known {
@@ -108,7 +105,7 @@ class Converter {
         entry.open    = false;
         if (!body) {
             if (entry.used) {
-                rules_.define(rule, "[^\\x00-\\U0010FFFF]");
+                rules_.define(rule, rules_.never());
             }
             known_.erase(key);
             return std::nullopt;
@@ -769,7 +766,7 @@ class Converter {
     }
 
     SchemaReferences                       references_;
-    GbnfText                           rules_;
+    GbnfText &                             rules_;
     std::unordered_map<std::string, Known> known_; // by the schema's text
     std::string                            value_;
     std::string                            ignored_;
@@ -781,7 +778,17 @@ class Converter {
 } // namespace
 
 SchemaGrammar schema_grammar(const common_json & schema) {
-    return Converter(schema).convert(schema);
+    GbnfText                         rules;
+    Converter                        converter(schema, rules);
+    const std::optional<std::string> start = converter.convert(schema);
+    if (!start) {
+        throw NoGrammar();
+    }
+    return { rules.text(), *start, converter.ignored() };
+}
+
+std::optional<std::string> schema_rules(const common_json & schema, const common_json & root, GbnfText & rules) {
+    return Converter(root, rules).convert(schema);
 }
 
 } // namespace dbs

@@ -1,8 +1,10 @@
 // JSON schemas as grammars.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "grammar_text.h"
 #include "json.h"
 
 namespace dbs {
@@ -27,5 +29,11 @@ struct SchemaGrammar {
  * the grammar would outgrow its limits. Recurses; call it on a deep stack.
  */
 SchemaGrammar schema_grammar(const common_json & schema);
+
+/**
+ * As schema_grammar, with the rules added to others: returns the rule of a schema whose references lead into `root`, or nothing where no value
+ * satisfies it. Borrows both for the call.
+ */
+std::optional<std::string> schema_rules(const common_json & schema, const common_json & root, GbnfText & rules);
 
 } // namespace dbs
