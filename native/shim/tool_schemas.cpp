@@ -31,6 +31,9 @@ bool is_types(const common_json & value) {
 
 /** The parameters as a schema of what arguments can be: objects, and nothing but `{}` where no parameter is declared. */
 common_json as_arguments(common_json parameters) {
+    if (parameters.is_null()) {
+        parameters = common_json::object();
+    }
     if (!parameters.is_object()) {
         throw NoGrammar();
     }
