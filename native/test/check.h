@@ -127,6 +127,7 @@ inline dbs_sampling greedy() {
 void test_vocabulary(const Demo & demo);
 void test_sampling(const Demo & demo);
 void test_grammars(const Demo & demo);
+void test_schemas(const Demo & demo);
 void test_constraints(const Demo & demo, const std::string & reference);
 void test_chat(const Demo & demo);
 void test_parser(const Demo & demo);

@@ -49,6 +49,7 @@ int main(int argc, char ** argv) {
     test_vocabulary(demo);
     test_sampling(demo);
     test_grammars(demo);
+    test_schemas(demo);
     test_constraints(demo, std::string(argv[3]) + "/../..");
     test_triggers();
     test_chat(demo);
