@@ -36,4 +36,11 @@ SchemaGrammar schema_grammar(const common_json & schema);
  */
 std::optional<std::string> schema_rules(const common_json & schema, const common_json & root, GbnfText & rules);
 
+/**
+ * As schema_rules, for a string that is written as text between marks and not as JSON: one of some values, of a format, of a pattern, or no
+ * longer than so much. Nothing where any text will do, or where what it must not be cannot be said. Accepts no `<` and no control character,
+ * so that what ends the text cannot be part of it.
+ */
+std::optional<std::string> text_rules(const common_json & schema, const common_json & root, GbnfText & rules);
+
 } // namespace dbs

@@ -6,6 +6,7 @@
 #include "chat-peg-parser.h"
 
 #include "schema_grammar.h"
+#include "text_parameters.h"
 
 namespace dbs {
 
@@ -191,14 +192,23 @@ std::string ToolSchemas::rule_of(const common_json & stand_in, GbnfText & rules)
     return found ? *found : rules.never();
 }
 
+std::optional<std::string> ToolSchemas::text_rule_of(const std::string & tool, const std::string & parameter, GbnfText & rules) const {
+    for (size_t i = 0; i < stand_ins_.size(); i++) {
+        const common_json & root = roots_[i];
+        if (stand_ins_[i].name == tool && root.contains("properties") && root.at("properties").contains(parameter)) {
+            return text_rules(root.at("properties").at(parameter), root, rules);
+        }
+    }
+    return std::nullopt;
+}
+
 void ToolSchemas::enforce(common_chat_params & params) const {
     if (params.grammar.empty()) {
         return;
     }
-    common_peg_arena parser;
-    parser.load(params.parser);
-    GbnfText    rules("dbs-tool-");
-    std::string grammar = build_grammar([&](const common_grammar_builder & theirs) {
+    GbnfText rules("dbs-tool-");
+    const common_peg_arena parser = with_text_rules(params.parser, [&](const std::string & tool, const std::string & parameter) { return text_rule_of(tool, parameter, rules); });
+    const std::string grammar = build_grammar([&](const common_grammar_builder & theirs) {
         common_grammar_builder ours = theirs;
         ours.add_schema             = [&](const std::string & name, const common_json & schema) {
             const bool is_ours = schema.contains("const") && schema.at("const").is_number_integer();

@@ -22,7 +22,8 @@ namespace dbs {
  * then built once more from the parser, with our rules for each number. The prompt is rendered from the real tools, elsewhere.
  *
  * A format that writes all arguments as one JSON object is held to the whole schema. One that writes parameters apart is held to the
- * schema of each parameter that is written as JSON; upstream's format says which are required, and text is text.
+ * schema of each parameter that is written as JSON, and text to its values, format, pattern or length; upstream's format says which are
+ * required.
  */
 class ToolSchemas {
   public:
@@ -46,6 +47,7 @@ class ToolSchemas {
     common_json members_of(const common_json & properties, const common_json & root, const std::vector<std::string> & required,
                            common_schema_info & info);
     std::string rule_of(const common_json & stand_in, GbnfText & rules) const;
+    std::optional<std::string> text_rule_of(const std::string & tool, const std::string & parameter, GbnfText & rules) const;
 
     std::deque<common_json>       roots_; // stay where they are
     std::vector<Part>             parts_; // by the number in their stand-in
