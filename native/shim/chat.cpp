@@ -11,7 +11,6 @@
 
 #include "chat-auto-parser.h"
 #include "chat-peg-parser.h"
-#include "json-schema-to-grammar.h"
 #include "reasoning-budget.h"
 
 #include "deep_stack.h"
@@ -24,6 +23,7 @@
 #include "sampling.h"
 #include "schema_grammar.h"
 #include "schema_weight.h"
+#include "tool_schemas.h"
 #include "vocab.h"
 
 namespace {
@@ -122,27 +122,6 @@ std::string date(int64_t seconds, const char * format) {
         return std::string();
     }
     return std::string(text, std::strftime(text, sizeof(text), format, &parts));
-}
-
-/** Why the template did not render: the schema or a tool's parameters when the converter refuses them, otherwise the template. */
-int32_t blame(const common_chat_templates_inputs & inputs) {
-    const auto converts = [](const std::string & schema) {
-        try {
-            json_schema_to_grammar(common_json::parse(schema));
-            return true;
-        } catch (...) {
-            return false;
-        }
-    };
-    if (!inputs.json_schema.empty() && !converts(inputs.json_schema)) {
-        return DBS_BAD_SCHEMA;
-    }
-    for (const common_chat_tool & tool : inputs.tools) {
-        if (!converts(tool.parameters)) {
-            return DBS_BAD_SCHEMA;
-        }
-    }
-    return DBS_BAD_TEMPLATE;
 }
 
 // Upstream builds an answer's grammar around this in place of the request's schema, and its one literal then becomes a rule of ours.
@@ -266,21 +245,43 @@ bool is_of(const request_format & format, const common_chat_templates_inputs & i
            format.reasoning == in.reasoning_format;
 }
 
-/** Renders the prompt alone: upstream's analysis of a template costs some milliseconds each time, many times what rendering costs. */
-common_chat_params rendered(const common_chat_templates & templates, const common_chat_templates_inputs & in) {
+bool may_call(const common_chat_templates_inputs & in) {
+    return !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+}
+
+/**
+ * Renders the prompt alone. Upstream's analysis of a template costs some milliseconds each time, many times what rendering costs. Its
+ * readers of tools do not show in the prompt whether a tool must be called, so that with no choice its converter of schemas stays out of it.
+ */
+common_chat_params rendered(const dbs_templates & templates, const common_chat_templates & which, const common_chat_templates_inputs & in) {
     common_chat_templates_inputs plain = in;
-    plain.force_pure_content           = true;
-    return common_chat_templates_apply(&templates, plain);
+    plain.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_NONE;
+    plain.force_pure_content           = templates.is_analysed && in.continue_final_message == COMMON_CHAT_CONTINUATION_NONE;
+    return common_chat_templates_apply(&which, plain);
+}
+
+/** As common_chat_templates_apply, with the arguments of calls in our rules. */
+common_chat_params apply_with_tools(const dbs_templates & templates, const common_chat_templates_inputs & in) {
+    const dbs::ToolSchemas       schemas(in.tools);
+    common_chat_templates_inputs stand_in = in;
+    stand_in.tools                        = schemas.stand_ins();
+    common_chat_params params             = common_chat_templates_apply(templates.templates.get(), stand_in);
+    schemas.enforce(params);
+    params.prompt = rendered(templates, *templates.templates, in).prompt;
+    return params;
 }
 
 /** As common_chat_templates_apply, with what does not depend on the messages found once. */
 common_chat_params apply(dbs_templates & templates, const common_chat_templates_inputs & in) {
+    if (may_call(in)) {
+        return apply_with_tools(templates, in);
+    }
     if (!templates.is_analysed || !has_common_format(in)) {
         return common_chat_templates_apply(templates.templates.get(), in);
     }
     const auto known = std::find_if(templates.formats.begin(), templates.formats.end(), [&](const request_format & format) { return is_of(format, in); });
     if (known != templates.formats.end()) {
-        common_chat_params text = rendered(*templates.templates, in);
+        common_chat_params text = rendered(templates, *templates.templates, in);
         if (text.generation_prompt == known->params.generation_prompt) { // the parser begins with it
             common_chat_params found = known->params;
             found.prompt             = std::move(text.prompt);
@@ -305,13 +306,17 @@ common_chat_params apply(dbs_templates & templates, const common_chat_templates_
     return found;
 }
 
+/** As rendered, where `unsaid` says that nobody set enable_thinking. */
+common_chat_params rendered_as_asked(const dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    return rendered(templates, templates.unset != nullptr && unsaid ? *templates.unset : *templates.templates, in);
+}
+
 /** As apply, where `unsaid` says that nobody set enable_thinking. */
 common_chat_params rendered_and_analysed(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
     common_chat_params params = apply(templates, in);
     if (templates.unset != nullptr && unsaid) {
         // Parser and grammar allow for a thought; the prompt neither opens one nor rules it out.
-        common_chat_params unset = templates.is_analysed && has_common_format(in) ? rendered(*templates.unset, in)
-                                                                                  : common_chat_templates_apply(templates.unset.get(), in);
+        common_chat_params unset = rendered_as_asked(templates, in, unsaid);
         params.prompt            = std::move(unset.prompt);
         params.generation_prompt = std::move(unset.generation_prompt);
     }
@@ -320,8 +325,7 @@ common_chat_params rendered_and_analysed(dbs_templates & templates, const common
 
 /** Whether the request's tools, or the calls among its messages, need our own form. */
 bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in) {
-    const bool may_call = !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
-    if (!may_call && !dbs::has_tool_messages(in.messages)) {
+    if (!may_call(in) && !dbs::has_tool_messages(in.messages)) {
         return false;
     }
     if (templates.lacks_tools < 0) {
@@ -332,10 +336,9 @@ bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs
 
 /** As rendered_and_analysed, with tools, calls and their answers written as text. */
 common_chat_params with_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
-    common_chat_templates_inputs plain    = in;
-    const bool                   may_call = !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+    common_chat_templates_inputs plain = in;
     dbs::write_tools_as_text(plain);
-    if (!may_call) {
+    if (!may_call(in)) {
         plain.json_schema = in.json_schema;
         return rendered_and_analysed(templates, plain, unsaid);
     }
@@ -345,9 +348,13 @@ common_chat_params with_own_tools(dbs_templates & templates, const common_chat_t
         common_chat_templates_inputs anew = plain;
         anew.continue_final_message       = COMMON_CHAT_CONTINUATION_NONE;
         anew.add_generation_prompt        = true;
-        beginning                         = rendered(*templates.templates, anew).generation_prompt;
+        beginning                         = rendered(templates, *templates.templates, anew).generation_prompt;
     }
-    dbs::expect_calls_as_text(params, in, beginning);
+    const dbs::ToolSchemas       schemas(in.tools);
+    common_chat_templates_inputs stand_in = in;
+    stand_in.tools                        = schemas.stand_ins();
+    dbs::expect_calls_as_text(params, stand_in, beginning);
+    schemas.enforce(params);
     return params;
 }
 
@@ -365,8 +372,10 @@ void tell_input_apart(dbs_templates & templates, const common_chat_templates_inp
     }
     marked.json_schema.clear();
     marked.grammar.clear();
-    common_chat_params params = has_own_tools(templates, marked) ? with_own_tools(templates, marked, unsaid) : rendered_and_analysed(templates, marked, unsaid);
-    chat.params.prompt        = std::move(params.prompt);
+    if (has_own_tools(templates, marked)) {
+        dbs::write_tools_as_text(marked);
+    }
+    chat.params.prompt = rendered_as_asked(templates, marked, unsaid).prompt;
     chat.plain                = marks.take(chat.params.prompt);
 }
 
@@ -459,6 +468,7 @@ std::vector<std::string> openings_of_a_call(const dbs_templates & templates, con
         return {};
     }
     common_chat_templates_inputs voluntary = in;
+    voluntary.tools                        = dbs::ToolSchemas(in.tools).stand_ins();
     voluntary.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_AUTO;
     std::vector<std::string> words;
     for (const common_grammar_trigger & trigger : common_chat_templates_apply(templates.templates.get(), voluntary).grammar_triggers) {
@@ -662,7 +672,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         if (status != DBS_OK) {
             return status;
         }
-        if (!in.grammar.empty() && !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE) {
+        if (!in.grammar.empty() && may_call(in)) {
             return DBS_INVALID_ARGUMENT; // two grammars for one answer
         }
         if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
@@ -671,12 +681,16 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         auto chat = std::make_unique<dbs_chat>();
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
             const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
-            chat->params      = has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid) : rendered_and_analysed(*templates, in, unsaid);
+            try {
+                chat->params = has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid) : rendered_and_analysed(*templates, in, unsaid);
+            } catch (const dbs::NoGrammar &) {
+                return DBS_BAD_SCHEMA; // of a tool
+            }
             tell_input_apart(*templates, in, unsaid, *chat);
             return DBS_OK;
         });
         if (status != DBS_OK) {
-            return status == DBS_BAD_TEMPLATE ? blame(in) : status;
+            return status;
         }
         if (!in.json_schema.empty()) {
             put_schema(inputs->json_schema, answer, chat->params);

@@ -61,7 +61,7 @@ std::string gbnf_choice(const std::vector<std::string> & alternatives) {
 }
 
 std::string GbnfText::reserve() {
-    return "dbs-" + std::to_string(count_++);
+    return prefix_ + std::to_string(count_++);
 }
 
 void GbnfText::define(const std::string & name, const std::string & body) {

@@ -19,6 +19,7 @@ namespace {
 
 // Deeper only through references whose targets are merged with what stands beside them.
 constexpr int    max_visits   = 2000;
+constexpr int    max_text_depth = 20;
 constexpr size_t max_work     = size_t{ 256 } << 20; // bytes of schema text looked at
 constexpr size_t max_states   = 20000;               // of one object: properties times how many came before
 
@@ -45,15 +46,17 @@ const char * const unsaid_keywords[] = { "not",              "if",           "co
 
 class Converter {
   public:
-    explicit Converter(const common_json & root) : references_(root) {}
+    Converter(const common_json & root, GbnfText & rules) : references_(root), rules_(rules) {}
 
-    SchemaGrammar convert(const common_json & schema) {
-        const Expression start = visit(schema, "");
-        if (!start) {
-            throw NoGrammar();
-        }
-        return { rules_.text(), *start, ignored_ };
+    Expression convert(const common_json & schema) { return visit(schema, ""); }
+
+    Expression convert_text(const common_json & schema) {
+        std::vector<std::string> choices;
+        return collect_texts(schema, choices, 0) && !choices.empty() ? Expression(rules_.add(gbnf_choice(choices))) : std::nullopt;
     }
+
+    /** The first keyword that was left out, and its place. */
+    const std::string & ignored() const { return ignored_; }
 
   private:
     struct Known {
@@ -108,7 +111,7 @@ class Converter {
         entry.open    = false;
         if (!body) {
             if (entry.used) {
-                rules_.define(rule, "[^\\x00-\\U0010FFFF]");
+                rules_.define(rule, rules_.never());
             }
             known_.erase(key);
             return std::nullopt;
@@ -402,6 +405,76 @@ class Converter {
         } else if (order == 0) {
             excluded |= excludes;
         }
+    }
+
+    /** Adds the texts that a schema allows to `choices`; false where it allows any, or some that cannot be told from what follows. */
+    bool collect_texts(const common_json & given, std::vector<std::string> & choices, int depth) {
+        if (depth > max_text_depth) {
+            return false;
+        }
+        const common_json & schema = references_.target(given);
+        if (!schema.is_object()) {
+            return schema.is_boolean() && !schema.get<bool>();
+        }
+        SchemaMerge       merge(references_);
+        const common_json flat = merge.flat(schema);
+        if (!flat.is_object()) {
+            return flat.is_boolean() && !flat.get<bool>();
+        }
+        if (flat.contains("const") || flat.contains("enum")) {
+            return collect_listed(flat, choices);
+        }
+        for (const char * keyword : { "anyOf", "oneOf" }) {
+            if (flat.contains(keyword)) {
+                const common_json alternatives = flat.at(keyword);
+                common_json       rest         = flat;
+                rest.erase(keyword);
+                bool is_bounded = alternatives.is_array();
+                for (size_t i = 0; is_bounded && i < alternatives.size(); i++) {
+                    is_bounded = collect_texts(merge.both(rest, alternatives.at(i)), choices, depth + 1);
+                }
+                return is_bounded;
+            }
+        }
+        const std::vector<std::string> types = types_of(flat);
+        if (std::find(types.begin(), types.end(), "string") == types.end()) {
+            return true; // no text at all
+        }
+        Expression text;
+        if (flat.contains("pattern") && flat.at("pattern").is_string()) {
+            text = plain_pattern_grammar(flat.at("pattern").get<std::string>(), rules_);
+        } else if (flat.contains("format") && flat.at("format").is_string()) {
+            text = format_grammar(flat.at("format").get<std::string>());
+        } else if (flat.contains("maxLength")) {
+            const int64_t least = count_of(flat, "minLength", 0);
+            const int64_t most  = count_of(flat, "maxLength", -1);
+            if (least <= most && most <= gbnf_max_count) {
+                text = gbnf_repeat(rules_.add("[^<\\x7F\\x00-\\x1F]"), least, most);
+            }
+        }
+        if (text) {
+            choices.push_back(rules_.add(*text));
+        }
+        return text.has_value();
+    }
+
+    bool collect_listed(const common_json & schema, std::vector<std::string> & choices) {
+        const common_json values = schema.contains("const") ? common_json::array({ schema.at("const") }) : schema.at("enum");
+        if (!values.is_array()) {
+            throw NoGrammar();
+        }
+        for (size_t i = 0; i < values.size(); i++) {
+            if (!values.at(i).is_string() || references_.accepts(schema, values.at(i)) == Verdict::NO) {
+                continue;
+            }
+            const std::string text     = values.at(i).get<std::string>();
+            const bool        is_plain = std::none_of(text.begin(), text.end(), [](char c) { return c == '<' || c == 0x7F || (c >= 0 && c < 0x20); });
+            if (!is_plain) {
+                return false;
+            }
+            choices.push_back(gbnf_literal(text));
+        }
+        return true;
     }
 
     // ---- arrays and objects
@@ -769,7 +842,7 @@ class Converter {
     }
 
     SchemaReferences                       references_;
-    GbnfText                           rules_;
+    GbnfText &                             rules_;
     std::unordered_map<std::string, Known> known_; // by the schema's text
     std::string                            value_;
     std::string                            ignored_;
@@ -781,7 +854,21 @@ class Converter {
 } // namespace
 
 SchemaGrammar schema_grammar(const common_json & schema) {
-    return Converter(schema).convert(schema);
+    GbnfText                         rules;
+    Converter                        converter(schema, rules);
+    const std::optional<std::string> start = converter.convert(schema);
+    if (!start) {
+        throw NoGrammar();
+    }
+    return { rules.text(), *start, converter.ignored() };
+}
+
+std::optional<std::string> schema_rules(const common_json & schema, const common_json & root, GbnfText & rules) {
+    return Converter(root, rules).convert(schema);
+}
+
+std::optional<std::string> text_rules(const common_json & schema, const common_json & root, GbnfText & rules) {
+    return Converter(root, rules).convert_text(schema);
 }
 
 } // namespace dbs

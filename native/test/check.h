@@ -127,6 +127,7 @@ inline dbs_sampling greedy() {
 void test_vocabulary(const Demo & demo);
 void test_sampling(const Demo & demo);
 void test_grammars(const Demo & demo);
+void test_schemas(const Demo & demo);
 void test_constraints(const Demo & demo, const std::string & reference);
 void test_chat(const Demo & demo);
 void test_parser(const Demo & demo);
@@ -136,4 +137,5 @@ void test_triggers();
 void test_hostile(const Demo & demo);
 void test_goldens(const Demo & demo, const std::string & directory, const std::string & golden_file);
 void test_tools(const Demo & demo, const std::string & directory);
+void test_arguments(const Demo & demo, const std::string & directory);
 void test_templates(const Demo & demo, const std::string & directory);

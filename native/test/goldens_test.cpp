@@ -1,7 +1,7 @@
 // What every chat template of the source tree makes of one conversation with tools, held against recorded answers.
 //
-// Recorded are the prompt's fingerprint, whether there is a grammar and whether it waits for a call, and how a sample output of the format is read: taken from the
-// template's own rendering of an assistant message with a thought, text and two calls. The output is read whole and byte by byte.
+// Recorded are the fingerprints of the prompt and of the grammar, what the grammar waits for, and how sample outputs of the format are read: taken from the template's
+// own rendering of an assistant message with a thought and two calls, and of one with one call. The output is read whole and byte by byte.
 //
 // With GOLDENS_WRITE in the environment the file is written anew; look at what changed.
 
@@ -13,10 +13,13 @@
 #include <sstream>
 
 #include "chat.h"
+#include "request.h"
 
 namespace {
 
 constexpr const char * question = R"({"role":"user","content":"Weather in Paris and Rome?"})";
+constexpr const char * one_call = R"({"role":"assistant","content":"","tool_calls":[
+    {"id":"abc123456","type":"function","function":{"name":"get_weather","arguments":"{\"city\": \"Paris\"}"}}]})";
 constexpr const char * answer   = R"({"role":"assistant","content":"","reasoning_content":"Two cities, two calls.","tool_calls":[
     {"id":"abc123456","type":"function","function":{"name":"get_weather","arguments":"{\"city\": \"Paris\"}"}},
     {"id":"def123456","type":"function","function":{"name":"get_weather","arguments":"{\"city\": \"Rome\"}"}}]})";
@@ -102,7 +105,7 @@ std::string rendered(dbs_templates * templates, Request request, const std::stri
 }
 
 /** The text that the template writes for the answer, from where a prompt that asks for it ends; empty where that cannot be told. */
-std::string sample_of(dbs_templates * templates, const Request & request) {
+std::string sample_of(dbs_templates * templates, const Request & request, const char * answer) {
     const std::string thanks = R"(,{"role":"user","content":"Thanks"})";
     const std::string before = rendered(templates, request, question, 1);
     const std::string all    = rendered(templates, request, std::string(question) + "," + answer + thanks, 0);
@@ -118,32 +121,43 @@ std::string sample_of(dbs_templates * templates, const Request & request) {
     return ends_with(sample, turn) ? sample.substr(0, sample.size() - turn.size()) : "";
 }
 
+/** The words, tokens and patterns at which a grammar that waits begins. */
+std::string triggers_of(const dbs_chat * chat) {
+    std::string out;
+    for (const common_grammar_trigger & trigger : chat->params.grammar_triggers) {
+        out += " [" + std::to_string(trigger.type) + " " + trigger.value + "]";
+    }
+    return on_one_line(out);
+}
+
 std::string golden_of(const Demo & demo, const std::string & source) {
-    dbs_templates * templates = templates_of(demo, source);
+    // Upstream's strftime_now reads the clock, whatever time it is given: a macro of the same name stands before it.
+    const bool      reads_clock = source.find("strftime_now") != std::string::npos;
+    dbs_templates * templates   = templates_of(demo, (reads_clock ? "{%- macro strftime_now(format) %}09 Sep 2001{% endmacro %}" : "") + source);
     Request         request("");
     request.messages                   = std::string("[") + question + "]";
     request.tools                      = weather_tools;
     request.inputs.parallel_tool_calls = 1;
     request.inputs.now_seconds         = 1000000000;
-    // Upstream's strftime_now reads the clock, whatever time it is given.
-    const bool  reads_clock = source.find("strftime_now") != std::string::npos;
     std::string out;
     for (const int32_t choice : { DBS_TOOL_AUTO, DBS_TOOL_REQUIRED }) {
         request.inputs.tool_choice = choice;
         dbs_chat *    chat = request.applied(templates);
         dbs_chat_info info = {};
         dbs_chat_get_info(chat, &info);
-        out += std::string(choice == DBS_TOOL_AUTO ? "auto" : "required") + " prompt " + (reads_clock ? "of today" : fingerprint(prompt_of(chat))) + " format " + std::to_string(info.format) +
-               " grammar " + std::to_string(info.has_grammar) + (info.grammar_lazy == 1 ? " lazy" : "") + "\n";
+        out += std::string(choice == DBS_TOOL_AUTO ? "auto" : "required") + " prompt " + fingerprint(prompt_of(chat)) + " format " + std::to_string(info.format) + " grammar " +
+               (info.has_grammar == 1 ? fingerprint(chat->grammar) : "none") + (info.grammar_lazy == 1 ? " from" + triggers_of(chat) : "") + "\n";
         dbs_chat_free(chat);
     }
     for (const int32_t thinking : { 0, 1 }) {
         request.inputs.tool_choice     = DBS_TOOL_AUTO;
         request.inputs.enable_thinking = thinking;
-        const std::string sample       = sample_of(templates, request);
-        dbs_chat *        chat         = request.applied(templates);
-        if (!sample.empty()) {
-            out += "sample " + on_one_line(sample) + "\nread " + read_in_every_way(chat, sample) + "\n";
+        dbs_chat * chat                = request.applied(templates);
+        for (const char * said : { answer, one_call }) {
+            const std::string sample = sample_of(templates, request, said);
+            if (!sample.empty()) {
+                out += "sample " + on_one_line(sample) + "\nread " + read_in_every_way(chat, sample) + "\n";
+            }
         }
         out += "read " + read_in_every_way(chat, "It is <b>sunny</b> [in] {Paris}.\n\nReally: \"yes\".") + "\n";
         dbs_chat_free(chat);

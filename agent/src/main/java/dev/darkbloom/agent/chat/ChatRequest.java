@@ -42,9 +42,10 @@ final class ChatRequest implements AutoCloseable {
         return new ChatRequest(body);
     }
 
-    /** Refuses what the model's tokenizer knows to be unenforceable; see {@link Constraint#check}. */
+    /** Refuses what the model's tokenizer knows to be unenforceable; see {@link Constraint#check} and {@link ChatTools#check}. */
     void check(Tokenizer tokenizer) {
         constraint.check(tokenizer);
+        tools.check(tokenizer);
     }
 
     private boolean hasTools() {
