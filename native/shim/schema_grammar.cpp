@@ -44,7 +44,8 @@ const struct {
 };
 
 // Keywords without an effect on the grammar where they are not empty or at their default.
-const char * const unsaid_keywords[] = { "not", "if", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties", "$dynamicRef", "$recursiveRef" };
+const char * const unsaid_keywords[] = { "not",          "if",                "dependentRequired", "dependentSchemas",
+                                         "dependencies", "patternProperties", "$dynamicRef",       "$recursiveRef" };
 
 class Converter {
   public:
@@ -525,7 +526,9 @@ class Converter {
                 continue;
             }
             const std::string text     = values.at(i).get<std::string>();
-            const bool        is_plain = std::none_of(text.begin(), text.end(), [](char c) { return c == '<' || c == 0x7F || (c >= 0 && c < 0x20); });
+            const bool        is_plain = std::none_of(text.begin(), text.end(), [](char c) {
+                return c == '<' || c == 0x7F || (c >= 0 && c < 0x20);
+            });
             if (!is_plain) {
                 return false;
             }
@@ -560,9 +563,11 @@ class Converter {
             return std::nullopt;
         }
         if (flag(schema, "uniqueItems") && (most < 0 || most > 1)) {
-            const std::vector<std::string> values = fixed == nullptr && rest != nullptr && !schema.contains("contains") ? few_values(*rest) : std::vector<std::string>();
-            if (!values.empty()) {
-                return distinct(values, least, most);
+            if (fixed == nullptr && rest != nullptr && !schema.contains("contains")) {
+                const std::vector<std::string> values = few_values(*rest);
+                if (!values.empty()) {
+                    return distinct(values, least, most);
+                }
             }
             leave_out("uniqueItems", place);
         }
@@ -637,7 +642,7 @@ class Converter {
         common_json values = common_json::array();
         if (schema.contains("enum") && schema.at("enum").is_array()) {
             values = schema.at("enum");
-        } else if (!schema.contains("const") && schema.contains("type") && schema.at("type").is_string() && schema.at("type").get<std::string>() == "boolean") {
+        } else if (!schema.contains("const") && types_of(schema) == std::vector<std::string>{ "boolean" }) {
             values = common_json::array({ true, false });
         }
         for (size_t i = 0; i < values.size(); i++) {

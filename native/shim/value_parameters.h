@@ -19,8 +19,9 @@ enum class ValueForm {
 using ValueRule = std::function<std::optional<std::string>(const std::string & tool, const std::string & parameter, ValueForm form)>;
 
 /**
- * Loads a format's parser, as it was saved, to make a grammar of: one in which the value of a parameter that has a rule is that rule and what ends it. Upstream's
- * own grammar lets any text stand there that does not hold the mark at its end, or any value. Parameters with a schema are left as they are.
+ * Loads a format's parser, as it was saved, to make a grammar of: one in which the value of a parameter that has a rule is that rule and
+ * what ends it. Upstream's own grammar lets any text stand there that does not hold the mark at its end, or any value. Parameters with a
+ * schema are left as they are.
  */
 common_peg_arena with_value_rules(const std::string & parser, const ValueRule & rule_of);
 

@@ -77,10 +77,11 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
             int         number  = 0;
             bool        is_read = true;
             for (const Tries & tool : tries) {
+                bool is_call = false;
                 for (const std::string & id : { std::string("abc123456"), "functions." + tool.name + ":0" }) {
                     const std::string good = call_of(templates, request, id, tool.name, tool.good);
-                    is_read                = !good.empty() && may_only_say(demo, chat, good);
-                    if (!is_read) {
+                    is_call                = !good.empty() && may_only_say(demo, chat, good);
+                    if (!is_call) {
                         continue;
                     }
                     for (const std::string & arguments : tool.bad) {
@@ -89,6 +90,7 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
                     }
                     break;
                 }
+                is_read = is_read && is_call;
             }
             dbs_chat_free(chat);
             if (is_read) {
