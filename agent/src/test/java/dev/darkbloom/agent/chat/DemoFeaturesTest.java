@@ -86,6 +86,16 @@ class DemoFeaturesTest {
     }
 
     @Test
+    void aHistoryMayHoldCallsThatWereCutOffOrHaveNoArguments() {
+        String history = "{\"messages\":[{\"role\":\"user\",\"content\":\"Weather?\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\","
+                + "\"function\":{\"name\":\"get_weather\",\"arguments\":\"%s\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"?\"}]," + TOOLS + "}";
+        String none = demo.ask(Endpoint.APPLY_TEMPLATE, history.formatted("{}")).json().path("prompt").textValue();
+
+        assertThat(demo.ask(Endpoint.APPLY_TEMPLATE, history.formatted("")).json().path("prompt").textValue()).isEqualTo(none);
+        assertThat(demo.ask(Endpoint.APPLY_TEMPLATE, history.formatted("{\\\"city\\\": \\\"Zur")).json().path("prompt").textValue()).contains("Zur");
+    }
+
+    @Test
     void stopStringsAndLogprobsAreOfContentOnly() {
         JsonNode thought = chat(HELLO + ",\"reasoning_effort\":\"low\"").json().path("choices").path(0).path("message");
         for (String stop : new String[] {"\\n", "<", "think", thought.path("reasoning_content").textValue().substring(0, 4)}) {
