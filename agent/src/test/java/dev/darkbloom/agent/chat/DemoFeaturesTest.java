@@ -86,6 +86,23 @@ class DemoFeaturesTest {
     }
 
     @Test
+    void aThoughtHoldsNoCallAndNoEnd() {
+        String wild = "\"messages\":[{\"role\":\"user\",\"content\":\"I need the weather in Zurich.\"}],\"temperature\":1.6,\"top_k\":0,\"top_p\":1,\"min_p\":0,"
+                + "\"max_tokens\":120,\"reasoning_effort\":\"high\"," + TOOLS;
+        for (int seed : new int[] {0, 1, 2, 3, 4, 5, 6, 7, 23, 98}) {
+            for (String choice : new String[] {"required", "auto"}) {
+                JsonNode answer = chat(wild + ",\"tool_choice\":\"" + choice + "\",\"seed\":" + seed).json().path("choices").path(0);
+                JsonNode message = answer.path("message");
+                assertThat(answer.path("finish_reason").textValue()).as("%s %d %s", choice, seed, answer).isIn("tool_calls", "length", choice.equals("auto") ? "stop" : "-");
+                assertThat(message.path("reasoning_content").asText("")).doesNotContain("<tool_call>");
+                if (answer.path("finish_reason").textValue().equals("stop")) {
+                    assertThat(message.path("content").textValue()).isNotEmpty();
+                }
+            }
+        }
+    }
+
+    @Test
     void aHistoryMayHoldCallsThatWereCutOffOrHaveNoArguments() {
         String history = "{\"messages\":[{\"role\":\"user\",\"content\":\"Weather?\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\","
                 + "\"function\":{\"name\":\"get_weather\",\"arguments\":\"%s\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"?\"}]," + TOOLS + "}";
