@@ -117,8 +117,14 @@ class StopStringsTest {
             String content = said.content() + (stops ? stop + RandomAnswer.text(random, 5) : "");
             String answer = "<think>" + said.reasoning() + stop + "</think>" + content + "<call add>" + stop + said.arguments() + "</call>";
 
+            boolean logprobs = random.nextBoolean();
             RecordingSink sink = ChatFixture.answering(Script.of(answer).perAwait(1 + random.nextInt(40)))
-                    .stream(TOOLS + ",\"logprobs\":" + random.nextBoolean() + ",\"stop\":[\"never\",\"" + stop + "\"]");
+                    .stream(TOOLS + ",\"logprobs\":" + logprobs + ",\"stop\":[\"never\",\"" + stop + "\"]");
+            if (logprobs) {
+                var told = new StringBuilder();
+                sink.events().forEach(event -> told.append(text(event.path("choices").path(0).path("logprobs").path("content"))));
+                assertThat(told).as(answer).hasToString(said.content());
+            }
             assertThat(joined(sink, 0, "reasoning_content")).as(answer).isEqualTo(said.reasoning() + stop);
             assertThat(joined(sink, 0, "content")).as(answer).isEqualTo(said.content());
             assertThat(sink.events().getLast().path("choices").path(0).path("finish_reason").textValue()).isEqualTo(stops ? "stop" : "tool_calls");
