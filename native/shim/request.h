@@ -1,6 +1,7 @@
 // What the halves of the chat code share: one rendered request, and JSON text from a caller.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -37,9 +38,9 @@ struct dbs_templates {
     dbs::MarkMatcher            controls{ {} };    // texts of the vocabulary's control tokens
     int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
 
-    // What calls among the messages look like, found out when a request has some; see call_history.h.
-    int32_t         short_ids        = -1; // 1: only ids of nine letters and digits are taken
-    BrokenArguments broken_arguments = BrokenArguments::unknown;
+    // What calls among the messages look like, found out when a request has some; see call_history.h. Whoever finds it out finds the same.
+    std::atomic<int32_t>         short_ids{ -1 }; // 1: only ids of nine letters and digits are taken
+    std::atomic<BrokenArguments> broken_arguments{ BrokenArguments::unknown };
 
     std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
 };
