@@ -13,6 +13,7 @@
 #include "chat-peg-parser.h"
 #include "reasoning-budget.h"
 
+#include "call_history.h"
 #include "deep_stack.h"
 #include "format_marks.h"
 #include "gbnf_check.h"
@@ -451,6 +452,19 @@ llama_sampler * thought_watch(const dbs_chat & chat, const llama_vocab * vocab) 
     return watch;
 }
 
+/** Keeps calls and the end out of a thought. */
+std::unique_ptr<dbs::ThoughtGuard> thought_guard(const dbs_chat & chat, const llama_vocab * vocab) {
+    std::vector<std::string> openings = chat.openings;
+    for (const common_grammar_trigger & trigger : chat.params.grammar_triggers) {
+        if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) {
+            openings.push_back(trigger.value);
+        } else if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN) {
+            openings.push_back(dbs::piece_of(vocab, trigger.token));
+        }
+    }
+    return std::make_unique<dbs::ThoughtGuard>(vocab, openings, chat.params.thinking_end_tags);
+}
+
 /** Whether the answer may begin with a thought: one that the prompt has neither opened nor ruled out. */
 bool may_open_a_thought(const common_chat_templates_inputs & in, const common_chat_params & params) {
     const bool is_open = !params.thinking_start_tag.empty() && params.generation_prompt.find(params.thinking_start_tag) != std::string::npos;
@@ -678,6 +692,10 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
             in.json_schema.clear(); // it is for content, and there will be none
         }
+        dbs::fill_empty_arguments(in.messages);
+        if (!has_own_tools(*templates, in) && !dbs::fit_calls(*templates, in.messages)) {
+            return DBS_BAD_MESSAGES;
+        }
         auto chat = std::make_unique<dbs_chat>();
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
             const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
@@ -800,6 +818,7 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
         }
         if (grammar->lazy || grammar->opening != nullptr) {
             grammar->thinking = thought_watch(*chat, vocab);
+            grammar->thought  = grammar->thinking != nullptr ? thought_guard(*chat, vocab) : nullptr;
         }
         if (!grammar->lazy && !chat->grammar_is_callers) {
             // The format's grammar describes the whole turn, of which the template has already written the beginning.

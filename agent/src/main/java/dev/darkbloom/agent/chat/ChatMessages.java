@@ -8,6 +8,7 @@ import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.NameTable;
 import dev.darkbloom.agent.content.Slice;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 
@@ -25,11 +26,13 @@ final class ChatMessages implements AutoCloseable {
     private final MemorySegment view;
     private final Content rewritten;
     private final boolean endsWithAssistant;
+    private final Optional<String> cutCall;
 
-    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant) {
+    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, Optional<String> cutCall) {
         this.view = view;
         this.rewritten = rewritten;
         this.endsWithAssistant = endsWithAssistant;
+        this.cutCall = cutCall;
     }
 
     /**
@@ -45,22 +48,26 @@ final class ChatMessages implements AutoCloseable {
         }
         int count = 0;
         boolean assistant = false;
+        Optional<String> cutCall = Optional.empty();
         for (JsonScanner.Cursor each = json.elements(messages); each.next(); count++) {
             assistant = check(json, each.value(), count);
+            if (cutCall.isEmpty()) {
+                cutCall = cutCall(json, each.value(), count);
+            }
         }
         if (count == 0) {
             throw invalid("messages is empty");
         }
         Slice instructions = body.value("instructions", Kind.STRING);
         if (instructions.isEmpty() || json.isEmptyText(instructions)) {
-            return new ChatMessages(json.segment(messages), Content.confined(1), assistant);
+            return new ChatMessages(json.segment(messages), Content.confined(1), assistant, cutCall);
         }
         Content rewritten = Content.confined(messages.length() + instructions.length() + 64);
         rewritten.appendAscii("[{\"role\":\"system\",\"content\":");
         rewritten.append(json.text(), instructions.offset(), instructions.length());
         rewritten.appendAscii("},");
         rewritten.append(json.text(), messages.offset() + 1, messages.length() - 1);
-        return new ChatMessages(rewritten.segment(), rewritten, assistant);
+        return new ChatMessages(rewritten.segment(), rewritten, assistant, cutCall);
     }
 
     /** Returns whether the message is one of the assistant's without tool calls. */
@@ -142,6 +149,44 @@ final class ChatMessages implements AutoCloseable {
         }
     }
 
+    /** Returns the place of the message's first call whose arguments are text, but neither blank nor that of a JSON object. */
+    private static Optional<String> cutCall(JsonScanner json, Slice message, int index) {
+        Slice calls = json.member(message, "tool_calls");
+        if (calls.isEmpty() || json.kind(calls) != Kind.ARRAY) {
+            return Optional.empty();
+        }
+        int call = 0;
+        for (JsonScanner.Cursor each = json.elements(calls); each.next(); call++) {
+            Slice arguments = json.member(json.member(each.value(), "function"), "arguments");
+            if (json.kind(arguments) == Kind.STRING && !isObjectOrBlank(json, arguments)) {
+                return Optional.of("messages[" + index + "].tool_calls[" + call + "]");
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static boolean isObjectOrBlank(JsonScanner json, Slice text) {
+        try (Content decoded = Content.confined(text.length())) {
+            json.decode(text, decoded);
+            if (isBlank(decoded)) {
+                return true;
+            }
+            JsonScanner value = JsonScanner.of(decoded.segment());
+            return value.kind(value.root()) == Kind.OBJECT;
+        } catch (AgentException _) {
+            return false;
+        }
+    }
+
+    private static boolean isBlank(Content text) {
+        for (long i = 0; i < text.length(); i++) {
+            if (!Character.isWhitespace(text.buffer().get(ValueLayout.JAVA_BYTE, i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Refuses text that the native side may read as JSON and that is nested too deep for it. */
     private static void checkDepth(JsonScanner json, Slice text, int index) {
         try (Content decoded = Content.confined(text.length())) {
@@ -160,6 +205,14 @@ final class ChatMessages implements AutoCloseable {
     /** Returns whether the last message is an assistant's, to be continued by the answer. */
     boolean endsWithAssistant() {
         return endsWithAssistant;
+    }
+
+    /**
+     * Returns where the first call is whose arguments are no JSON object, as when an answer was cut off in them: many templates cannot show
+     * such a call.
+     */
+    Optional<String> cutCall() {
+        return cutCall;
     }
 
     private static AgentException invalid(String message) {
