@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
@@ -97,9 +98,11 @@ final class ResponseObject {
         json.raw("}");
     }
 
-    /** Writes the object of a response that failed; why, in our own words. */
+    /** Writes the object of a response that failed: why, in the words of a refusal where the request is to blame, otherwise in those of its code. */
     void writeFailed(SseWriter json, AgentException error) {
-        json.raw(head).raw(",\"status\":\"failed\",\"error\":{\"code\":\"server_error\",\"message\":\"").raw(ErrorJson.text(error.code()))
-                .raw("\"},\"incomplete_details\":null,\"output\":[],\"usage\":null}");
+        boolean refused = error.code().kind() == ErrorCode.Kind.REQUEST;
+        json.raw(head).raw(",\"status\":\"failed\",\"error\":{\"code\":\"").raw(refused ? "invalid_prompt" : "server_error")
+                .raw("\",\"message\":").setting(refused ? error.getMessage() : ErrorJson.text(error.code()))
+                .raw("},\"incomplete_details\":null,\"output\":[],\"usage\":null}");
     }
 }

@@ -395,6 +395,27 @@ class ResponsesTest {
     }
 
     @Test
+    void whatABackgroundRequestIsRefusedForItsClientHears() {
+        for (String how : List.of("\"background\":true", "\"background\":true,\"stream\":true")) {
+            assertThat(refusal("\"input\":\"Hi\",\"model\":\"other\"," + how).code()).isEqualTo(ErrorCode.UNKNOWN_MODEL);
+            assertThat(refusal("\"input\":\"" + "a ".repeat(4096) + "\"," + how).code()).isEqualTo(ErrorCode.CONTEXT_TOO_LONG);
+            pool.room(0);
+            assertThat(refusal("\"input\":\"Hi\"," + how).code()).isEqualTo(ErrorCode.QUEUE_FULL);
+            pool.room(Integer.MAX_VALUE);
+        }
+    }
+
+    @Test
+    void aLateRefusalSaysWhatIsWrongWithTheRequest() {
+        var late = new AgentException(ErrorCode.CONTEXT_TOO_LONG, "this \"prompt\" is too long");
+        pool.answers(new Script(new int[0], 1, 0, new Outcome.Failed(late)));
+        JsonNode error = ask("r1", "\"input\":\"Hi\",\"background\":true,\"stream\":true").events().getLast().path("response").path("error");
+
+        assertThat(error.path("code").textValue()).isEqualTo("invalid_prompt");
+        assertThat(error.path("message").textValue()).isEqualTo("this \"prompt\" is too long");
+    }
+
+    @Test
     void aGenerationThatFailsForADocumentIsAnErrorAndNotKept() {
         pool.answers(failing("Hel"));
 
