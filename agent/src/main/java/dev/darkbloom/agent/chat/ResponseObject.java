@@ -22,7 +22,7 @@ final class ResponseObject {
             new Echo("previous_response_id", "null"), new Echo("prompt_cache_key", "null"),
             new Echo("reasoning", "{\"effort\":null,\"summary\":null}"), new Echo("safety_identifier", "null"),
             new Echo("service_tier", "\"default\""), new Echo("store", "true"), new Echo("temperature", "null"),
-            new Echo("text", "{\"format\":{\"type\":\"text\"}}"), new Echo("tool_choice", "\"auto\""), new Echo("tools", "[]"),
+            new Echo("text", "{\"format\":{\"type\":\"text\"},\"verbosity\":\"medium\"}"), new Echo("tool_choice", "\"auto\""), new Echo("tools", "[]"),
             new Echo("top_logprobs", "0"), new Echo("top_p", "null"), new Echo("truncation", "\"disabled\""), new Echo("user", "null"));
 
     private final String id;

@@ -80,6 +80,17 @@ final class ResponsesEndpoint {
         }
     }
 
+    /** Answers {@code POST /v1/responses/input_tokens}: the tokens of the prompt that {@link #create} would make of the same request, uncut. */
+    void count(RequestBody body) throws InterruptedException {
+        try (Run run = new Run(body, false, Optional.empty());
+                SseWriter chat = run.chat(0);
+                SseWriter json = SseWriter.allocate(64)) {
+            int tokens = new ChatEndpoint(context).promptTokens(RequestBody.read(chat.segment(), Parameters.CHAT, unknownParameters));
+            json.raw("{\"object\":\"response.input_tokens\",\"input_tokens\":").number(tokens).raw("}");
+            context.sink().document(json.segment());
+        }
+    }
+
     /** One response on its way; holds copies of what it needs of the request's body, in memory that any thread may use. */
     private final class Run implements AutoCloseable {
         private final Closer closer = new Closer();

@@ -8,6 +8,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
@@ -41,6 +42,18 @@ class DemoResponsesTest {
 
         assertThat(second.path("usage").path("input_tokens")).isEqualTo(whole.path("usage").path("input_tokens"));
         assertThat(second.path("output").path(0).path("content")).isEqualTo(whole.path("output").path(0).path("content"));
+    }
+
+    @Test
+    void countedTokensAreThoseOfTheRequestItself() {
+        JsonNode first = ask("\"input\":\"Hello\"");
+        for (String members : List.of("\"input\":\"Hello\"", "\"input\":\"Hello\",\"instructions\":\"Be brief.\"," + WEATHER,
+                "\"input\":\"Thanks\",\"previous_response_id\":" + first.path("id"))) {
+            JsonNode counted = demo.ask(Endpoint.RESPONSES_INPUT_TOKENS, "{\"model\":\"demo\"," + members + "}").json();
+
+            assertThat(counted.path("object").textValue()).isEqualTo("response.input_tokens");
+            assertThat(counted.path("input_tokens")).isEqualTo(ask(members).path("usage").path("input_tokens"));
+        }
     }
 
     @Test

@@ -91,6 +91,13 @@ class ResponsesTest {
     }
 
     @Test
+    void theVerbosityThatEveryModelHasIsTaken() {
+        JsonNode json = ask("r1", "\"input\":\"Hi\",\"text\":{\"verbosity\":\"medium\"}").json();
+
+        assertThat(json.path("text").toString()).isEqualTo("{\"format\":{\"type\":\"text\"},\"verbosity\":\"medium\"}");
+    }
+
+    @Test
     void anAnswerThatDoesNotFollowItsFormatIsTextWithAWarning() {
         pool.answers(Script.of("Well <call"));
         JsonNode json = ask("r1", "\"input\":\"Hi\"").json();
@@ -173,6 +180,7 @@ class ResponsesTest {
         assertThat(refusal("\"input\":[{\"type\":\"computer_call\"}]")).hasMessageContaining("computer_call");
         assertThat(refusal("\"input\":[]").code()).isEqualTo(ErrorCode.INVALID_REQUEST);
         assertThat(refusal("\"input\":\"Hi\",\"temperature\":-1").param()).contains("temperature");
+        assertThat(refusal("\"input\":\"Hi\",\"text\":{\"verbosity\":\"low\"}")).hasMessageContaining("text.verbosity");
         assertThat(refusal("\"input\":\"Hi\",\"background\":true,\"store\":false").param()).contains("background");
     }
 
