@@ -13,6 +13,7 @@
 #include "chat-peg-parser.h"
 #include "reasoning-budget.h"
 
+#include "call_history.h"
 #include "deep_stack.h"
 #include "format_marks.h"
 #include "gbnf_check.h"
@@ -677,6 +678,10 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         }
         if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
             in.json_schema.clear(); // it is for content, and there will be none
+        }
+        dbs::fill_empty_arguments(in.messages);
+        if (!has_own_tools(*templates, in) && !dbs::fit_calls(*templates, in.messages)) {
+            return DBS_BAD_MESSAGES;
         }
         auto chat = std::make_unique<dbs_chat>();
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {

@@ -21,6 +21,9 @@ struct request_format {
     common_chat_params      params; // without a prompt
 };
 
+/** What a template makes of a call's arguments that are no JSON. */
+enum class BrokenArguments { unknown, as_they_are, as_string, refused };
+
 struct dbs_templates {
     common_chat_templates_ptr templates;
     common_chat_templates_ptr unset; // the same with enable_thinking undefined; NULL unless that differs from both its values
@@ -33,6 +36,10 @@ struct dbs_templates {
 
     dbs::MarkMatcher            controls{ {} };    // texts of the vocabulary's control tokens
     int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
+
+    // What calls among the messages look like, found out when a request has some; see call_history.h.
+    int32_t         short_ids        = -1; // 1: only ids of nine letters and digits are taken
+    BrokenArguments broken_arguments = BrokenArguments::unknown;
 
     std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
 };

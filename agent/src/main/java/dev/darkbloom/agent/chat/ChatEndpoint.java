@@ -64,7 +64,7 @@ final class ChatEndpoint {
             for (int i = 0; i < form.choices(); i++) {
                 Choice choice = answer.add(new Choice(memory, i, i == 0, context.ring(memory, form.topLogprobs()), lease.tokenizer().pieces(),
                         Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
-                        request.stops().matcher(format.stops(), memory), shape));
+                        request.stops().matcher(memory), shape));
                 Grammar grammar = format.compileGrammar();
                 choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(),

@@ -8,6 +8,7 @@ import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.NameTable;
 import dev.darkbloom.agent.content.Slice;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -26,14 +27,16 @@ final class ChatMessages implements AutoCloseable {
     private final MemorySegment view;
     private final Content rewritten;
     private final boolean endsWithAssistant;
+    private final Optional<String> cutCall;
 
     /** A part of a message that the native reader does not know, and the string that stands in its place. */
     private record Refusal(Slice part, Slice text) {}
 
-    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant) {
+    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, Optional<String> cutCall) {
         this.view = view;
         this.rewritten = rewritten;
         this.endsWithAssistant = endsWithAssistant;
+        this.cutCall = cutCall;
     }
 
     /**
@@ -49,9 +52,13 @@ final class ChatMessages implements AutoCloseable {
         }
         int count = 0;
         boolean assistant = false;
+        Optional<String> cutCall = Optional.empty();
         List<Refusal> refusals = new ArrayList<>();
         for (JsonScanner.Cursor each = json.elements(messages); each.next(); count++) {
             assistant = check(json, each.value(), count, refusals);
+            if (cutCall.isEmpty()) {
+                cutCall = cutCall(json, each.value(), count);
+            }
         }
         if (count == 0) {
             throw invalid("messages is empty");
@@ -59,7 +66,7 @@ final class ChatMessages implements AutoCloseable {
         Slice instructions = body.value("instructions", Kind.STRING);
         boolean instructed = !instructions.isEmpty() && !json.isEmptyText(instructions);
         if (!instructed && refusals.isEmpty()) {
-            return new ChatMessages(json.segment(messages), Content.confined(1), assistant);
+            return new ChatMessages(json.segment(messages), Content.confined(1), assistant, cutCall);
         }
         Content rewritten = Content.confined(messages.length() + instructions.length() + 64);
         rewritten.append((byte) '[');
@@ -77,7 +84,7 @@ final class ChatMessages implements AutoCloseable {
             from = refusal.part().end();
         }
         rewritten.append(json.text(), from, messages.end() - from);
-        return new ChatMessages(rewritten.segment(), rewritten, assistant);
+        return new ChatMessages(rewritten.segment(), rewritten, assistant, cutCall);
     }
 
     /** Returns whether the message is one of the assistant's without tool calls. */
@@ -174,6 +181,44 @@ final class ChatMessages implements AutoCloseable {
         }
     }
 
+    /** Returns the place of the message's first call whose arguments are text, but neither blank nor that of a JSON object. */
+    private static Optional<String> cutCall(JsonScanner json, Slice message, int index) {
+        Slice calls = json.member(message, "tool_calls");
+        if (calls.isEmpty() || json.kind(calls) != Kind.ARRAY) {
+            return Optional.empty();
+        }
+        int call = 0;
+        for (JsonScanner.Cursor each = json.elements(calls); each.next(); call++) {
+            Slice arguments = json.member(json.member(each.value(), "function"), "arguments");
+            if (json.kind(arguments) == Kind.STRING && !isObjectOrBlank(json, arguments)) {
+                return Optional.of("messages[" + index + "].tool_calls[" + call + "]");
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static boolean isObjectOrBlank(JsonScanner json, Slice text) {
+        try (Content decoded = Content.confined(text.length())) {
+            json.decode(text, decoded);
+            if (isBlank(decoded)) {
+                return true;
+            }
+            JsonScanner value = JsonScanner.of(decoded.segment());
+            return value.kind(value.root()) == Kind.OBJECT;
+        } catch (AgentException _) {
+            return false;
+        }
+    }
+
+    private static boolean isBlank(Content text) {
+        for (long i = 0; i < text.length(); i++) {
+            if (!Character.isWhitespace(text.buffer().get(ValueLayout.JAVA_BYTE, i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Refuses text that the native side may read as JSON and that is nested too deep for it. */
     private static void checkDepth(JsonScanner json, Slice text, int index) {
         try (Content decoded = Content.confined(text.length())) {
@@ -192,6 +237,14 @@ final class ChatMessages implements AutoCloseable {
     /** Returns whether the last message is an assistant's, to be continued by the answer. */
     boolean endsWithAssistant() {
         return endsWithAssistant;
+    }
+
+    /**
+     * Returns where the first call is whose arguments are no JSON object, as when an answer was cut off in them: many templates cannot show
+     * such a call.
+     */
+    Optional<String> cutCall() {
+        return cutCall;
     }
 
     private static AgentException invalid(String message) {

@@ -2,6 +2,7 @@ package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.llama.ChatFormat;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ChatTemplate.ChatInputs;
@@ -95,6 +96,12 @@ final class ChatRequest implements AutoCloseable {
                     body.flag("add_generation_prompt", !continues),
                     thinking.isSplit(),
                     continues));
+        } catch (AgentException e) {
+            boolean refusesMessages = e.code() == ErrorCode.TEMPLATE_FAILED || e.code() == ErrorCode.INVALID_REQUEST;
+            if (refusesMessages && e.param().isEmpty() && messages.cutCall().isPresent()) {
+                throw RequestBody.invalid("messages", messages.cutCall().get() + ".function.arguments is no JSON object, which this model's template needs");
+            }
+            throw e;
         }
     }
 

@@ -11,7 +11,6 @@ import dev.darkbloom.agent.llama.Grammar;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.Tokenizer;
-import java.util.List;
 import java.util.Optional;
 
 /** Answers {@code /v1/completions}: prompts that are continued as they are, without a chat template. */
@@ -51,7 +50,7 @@ final class TextEndpoint {
                 int number = i % form.choices();
                 PromptTokens tokens = prompts.all().get(prompt);
                 Choice choice = answer.add(new Choice(memory, i, number == 0, context.ring(memory, form.topLogprobs()), tokenizer.pieces(),
-                        Optional.empty(), false, form.topLogprobs(), stops.matcher(List.of(), memory), shape));
+                        Optional.empty(), false, form.topLogprobs(), stops.matcher(memory), shape));
                 if (echo) {
                     choice.echoFirst(prompts.text(prompt));
                 }

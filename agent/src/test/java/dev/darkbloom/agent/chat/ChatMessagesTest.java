@@ -85,6 +85,21 @@ class ChatMessagesTest {
     }
 
     @Test
+    void aCallThatWasCutOffIsNamedWhereTheTemplateRefusesIt() {
+        String call = "{\"type\":\"function\",\"function\":{\"name\":\"a\",\"arguments\":\"%s\"}}";
+        String messages = "[{\"role\":\"user\",\"content\":\"%s\"},{\"role\":\"assistant\",\"tool_calls\":[" + call.formatted("{}") + "," + call.formatted("") + ","
+                + call.formatted(" \\n") + "," + call + "]}]";
+        for (String cut : new String[] {"{\\\"a\\\": \\\"b", "5", "{", "x"}) {
+            AgentException refused = refusal(messages.formatted("raise", cut));
+            assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_REQUEST);
+            assertThat(refused.param()).contains("messages");
+            assertThat(refused).hasMessageContaining("messages[1].tool_calls[3].function.arguments");
+            ChatFixture.answering("x").ask(Endpoint.CHAT_COMPLETIONS, "{\"messages\":" + messages.formatted("takes it", cut) + "}");
+        }
+        assertThat(refusal(messages.formatted("raise", "{\\\"a\\\": 1}")).code()).isEqualTo(ErrorCode.TEMPLATE_FAILED);
+    }
+
+    @Test
     void nestingTwentyThousandDeepIsRefusedWhereverItIs() {
         String deep = "[".repeat(20_000) + "]".repeat(20_000);
         ChatFixture fixture = ChatFixture.answering("x");
