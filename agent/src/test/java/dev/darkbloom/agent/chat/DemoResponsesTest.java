@@ -92,6 +92,28 @@ class DemoResponsesTest {
     }
 
     @Test
+    void whatABackgroundRequestIsRefusedForItsClientHears() {
+        String strict = "\"input\":\"Hello\",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"a\",\"strict\":true,"
+                + "\"schema\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"uniqueItems\":true}}}";
+        String tooLong = "\"input\":\"" + "hello ".repeat(20_000) + "\"";
+        for (String how : List.of(",\"background\":true", ",\"background\":true,\"stream\":true")) {
+            assertThat(catchThrowableOfType(AgentException.class, () -> ask(strict + how))).hasMessageContaining("uniqueItems");
+            assertThat(catchThrowableOfType(AgentException.class, () -> ask(tooLong + how)).code()).isEqualTo(ErrorCode.CONTEXT_TOO_LONG);
+        }
+    }
+
+    @Test
+    void aFunctionWithoutParametersGetsNoArguments() {
+        for (String parameters : List.of("", ",\"parameters\":null", ",\"parameters\":{\"type\":\"object\",\"properties\":{}}")) {
+            JsonNode call = ask("\"input\":\"What time is it in Paris?\",\"tool_choice\":\"required\",\"tools\":[{\"type\":\"function\",\"name\":\"now\""
+                    + parameters + "}]").path("output").path(0);
+
+            assertThat(call.path("name").textValue()).isEqualTo("now");
+            assertThat(call.path("arguments").textValue()).as(parameters).isEqualToIgnoringWhitespace("{}");
+        }
+    }
+
+    @Test
     void whatRunsInTheBackgroundEndsByItself() {
         JsonNode queued = ask("\"input\":\"Hello\",\"background\":true");
         assertThat(queued.path("status").textValue()).isEqualTo("queued");
