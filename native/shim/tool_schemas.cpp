@@ -6,7 +6,6 @@
 #include "chat-peg-parser.h"
 
 #include "schema_grammar.h"
-#include "text_parameters.h"
 
 namespace dbs {
 
@@ -41,8 +40,8 @@ common_json as_arguments(common_json parameters) {
     bool is_silent = true;
     for (const auto & [keyword, value] : parameters.items()) {
         const bool says_nothing = keyword == "properties" && value.is_object() && value.empty();
-        is_silent               = is_silent && (says_nothing || keyword == "type" || keyword == "required" || keyword == "description" || keyword == "title" ||
-                                  keyword == "$schema");
+        const bool is_aside     = keyword == "type" || keyword == "required" || keyword == "description" || keyword == "title" || keyword == "$schema";
+        is_silent               = is_silent && (says_nothing || is_aside);
     }
     // An object of any kind is asked for by its type alone.
     if (is_silent && (parameters.contains("properties") || !parameters.contains("type"))) {
@@ -81,6 +80,13 @@ std::vector<std::string> required_of(const common_json & schema) {
         }
     }
     return names;
+}
+
+/** Whether every value of the schema is a string or a number. */
+bool is_scalar(const common_json & schema) {
+    const bool        is_one = schema.is_object() && schema.contains("type") && schema.at("type").is_string();
+    const std::string type   = is_one ? schema.at("type").get<std::string>() : "";
+    return type == "string" || type == "integer" || type == "number";
 }
 
 bool resolves_to_string(common_schema_info & info, const common_json & schema) {
@@ -192,11 +198,17 @@ std::string ToolSchemas::rule_of(const common_json & stand_in, GbnfText & rules)
     return found ? *found : rules.never();
 }
 
-std::optional<std::string> ToolSchemas::text_rule_of(const std::string & tool, const std::string & parameter, GbnfText & rules) const {
+std::optional<std::string> ToolSchemas::value_rule_of(const std::string & tool, const std::string & parameter, ValueForm form,
+                                                      GbnfText & rules) const {
     for (size_t i = 0; i < stand_ins_.size(); i++) {
         const common_json & root = roots_[i];
         if (stand_ins_[i].name == tool && root.contains("properties") && root.at("properties").contains(parameter)) {
-            return text_rules(root.at("properties").at(parameter), root, rules);
+            const common_json & schema = root.at("properties").at(parameter);
+            switch (form) {
+                case ValueForm::TEXT: return text_rules(schema, root, rules);
+                case ValueForm::JSON: return schema_rules(schema, root, rules);
+                case ValueForm::PYTHON: return is_scalar(schema) ? schema_rules(schema, root, rules) : std::nullopt;
+            }
         }
     }
     return std::nullopt;
@@ -207,7 +219,10 @@ void ToolSchemas::enforce(common_chat_params & params) const {
         return;
     }
     GbnfText rules("dbs-tool-");
-    const common_peg_arena parser = with_text_rules(params.parser, [&](const std::string & tool, const std::string & parameter) { return text_rule_of(tool, parameter, rules); });
+    const ValueRule        apart  = [&](const std::string & tool, const std::string & parameter, ValueForm form) {
+        return value_rule_of(tool, parameter, form, rules);
+    };
+    const common_peg_arena parser = with_value_rules(params.parser, apart);
     const std::string grammar = build_grammar([&](const common_grammar_builder & theirs) {
         common_grammar_builder ours = theirs;
         ours.add_schema             = [&](const std::string & name, const common_json & schema) {

@@ -10,6 +10,7 @@
 #include "json-schema-to-grammar.h"
 
 #include "grammar_text.h"
+#include "value_parameters.h"
 
 namespace dbs {
 
@@ -47,7 +48,7 @@ class ToolSchemas {
     common_json members_of(const common_json & properties, const common_json & root, const std::vector<std::string> & required,
                            common_schema_info & info);
     std::string rule_of(const common_json & stand_in, GbnfText & rules) const;
-    std::optional<std::string> text_rule_of(const std::string & tool, const std::string & parameter, GbnfText & rules) const;
+    std::optional<std::string> value_rule_of(const std::string & tool, const std::string & parameter, ValueForm form, GbnfText & rules) const;
 
     std::deque<common_json>       roots_; // stay where they are
     std::vector<Part>             parts_; // by the number in their stand-in

@@ -77,10 +77,11 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
             int         number  = 0;
             bool        is_read = true;
             for (const Tries & tool : tries) {
+                bool is_call = false;
                 for (const std::string & id : { std::string("abc123456"), "functions." + tool.name + ":0" }) {
                     const std::string good = call_of(templates, request, id, tool.name, tool.good);
-                    is_read                = !good.empty() && may_only_say(demo, chat, good);
-                    if (!is_read) {
+                    is_call                = !good.empty() && may_only_say(demo, chat, good);
+                    if (!is_call) {
                         continue;
                     }
                     for (const std::string & arguments : tool.bad) {
@@ -89,6 +90,7 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
                     }
                     break;
                 }
+                is_read = is_read && is_call;
             }
             dbs_chat_free(chat);
             if (is_read) {
@@ -102,9 +104,9 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
 } // namespace
 
 void test_arguments(const Demo & demo, const std::string & directory) {
-    // What gets through: required parameters of one format, how many items an array has in another, and everything where no argument is held.
+    // What gets through: required parameters of one format, how many items an array has in another, arrays in a third, everything in the last.
     const std::map<std::string, std::string> leaky = { { "muse-glimmer.jinja", "3" }, { "MiniMax-M3.jinja", "5" },
-                                                       { "google-gemma-4-31B-it-interleaved.jinja", "0123456" }, { "LFM2.5-8B-A1B.jinja", "012456" } };
+                                                       { "google-gemma-4-31B-it-interleaved.jinja", "0123456" }, { "LFM2.5-8B-A1B.jinja", "45" } };
     std::map<std::string, int> holds;
     int                        n_read = 0;
     for (const auto & entry : std::filesystem::directory_iterator(directory)) {
@@ -133,6 +135,6 @@ void test_arguments(const Demo & demo, const std::string & directory) {
         dbs_chat_free(chat);
         dbs_templates_free(templates);
     }
-    CHECK(holds["whole"] == 43 && holds["apart"] == 18 && holds["none"] == 6 && holds.size() == 4);
+    CHECK(holds["whole"] == 43 && holds["apart"] == 22 && holds["none"] == 2 && holds.size() == 4);
     CHECK(n_read > 35);
 }

@@ -223,8 +223,8 @@ std::string golden_of(const Demo & demo, const std::string & source, const std::
         dbs_chat *    chat = request.applied(templates);
         dbs_chat_info info = {};
         dbs_chat_get_info(chat, &info);
-        out += std::string(choice == DBS_TOOL_AUTO ? "auto" : "required") + " prompt " + fingerprint(prompt_of(chat)) + " format " + std::to_string(info.format) + " grammar " +
-               (info.has_grammar == 1 ? fingerprint(chat->grammar) : "none") + (info.grammar_lazy == 1 ? " from" + triggers_of(chat) : "") + "\n";
+        out += std::string(choice == DBS_TOOL_AUTO ? "auto" : "required") + " prompt " + fingerprint(prompt_of(chat)) + " format " +
+               std::to_string(info.format) + " grammar " + (info.has_grammar == 1 ? fingerprint(chat->grammar) : "none") + (info.grammar_lazy == 1 ? " from" + triggers_of(chat) : "") + "\n";
         dbs_chat_free(chat);
     }
     for (const int32_t thinking : { 0, 1 }) {

@@ -151,6 +151,13 @@ const Case arrays[] = {
     { R"({"type":"array","items":[{"type":"integer"}],"additionalItems":{"type":"null"}})", { "[1]", "[1,null]" }, { "[null]", "[1,1]" } },
     { R"({"prefixItems":[{"type":"integer"}],"minItems":2})", { "[1,\"x\"]" }, { "[1]" } },
     { R"({"type":"array","items":{"type":"array","items":{"enum":[1]}}})", { "[]", "[[],[1,1]]" }, { "[1]", "[[2]]" } },
+    { R"({"type":"array","items":{"enum":["a","b",3]},"uniqueItems":true,"minItems":1})", { R"(["a"])", R"([3,"a"])", R"(["b", 3, "a"])" },
+      { "[]", R"(["a","a"])", R"(["a",3,"b","a"])", R"(["c"])" } },
+    { R"({"type":"array","items":{"type":"boolean"},"uniqueItems":true,"maxItems":1})", { "[]", "[true]" }, { "[true,false]" } },
+    { R"({"type":"array","items":{"type":"boolean"},"uniqueItems":true})", { "[]", "[false,true]" }, { "[true,true]" } },
+    { R"({"type":"array","contains":{"const":1}})", { "[1]", "[1,\"a\"]" }, { "[]", "[2]", "{}" } },
+    { R"({"type":"array","items":{"type":"integer"},"contains":{"minimum":5},"minContains":2,"maxItems":3})", { "[5,6]", "[7,8,1]" }, { "[5]", "[1,2]", "[5,6,7,8]" } },
+    { R"({"type":"array","items":{"type":"integer"},"contains":{"type":"string"},"minContains":0})", { "[]", "[1]" }, { "[\"a\"]" } },
 };
 
 const Case objects[] = {
@@ -165,6 +172,14 @@ const Case objects[] = {
     { R"({"type":"object","additionalProperties":true,"propertyNames":{"pattern":"^[a-z]{2}$"}})", { "{}", R"({"ab":1,"cd":2})" }, { R"({"a":1})", R"({"ab":1,"abc":2})" } },
     { R"({"properties":{"a\"b":{"const":1}},"required":["a\"b"]})", { R"({"a\"b":1})" }, { "{}", R"({"a"b":1})" } },
     { R"({"required":["x"],"additionalProperties":{"type":"integer"}})", { R"({"x":1})", R"({"x":1,"y":2})" }, { "{}", R"({"y":2})" } },
+    { R"({"type":"object","additionalProperties":{"type":"integer"},"minProperties":1})", { R"({"x":1})", R"({"x":1,"y":2})" }, { "{}" } },
+    { R"({"type":"object","properties":{"a":{},"b":{}},"additionalProperties":{"type":"null"},"minProperties":2})",
+      { R"({"a":1,"b":2})", R"({"a":1,"c":null})", R"({"a":1,"b":2,"c":null})" }, { R"({"a":1})", R"({"c":null,"c":null})", "{}" } },
+    { R"({"properties":{"card":{"const":1},"address":{"const":2},"x":{"const":3}},"dependentRequired":{"card":["address"]}})",
+      { "{}", R"({"card":1,"address":2})", R"({"address":2,"x":3})" }, { R"({"card":1})", R"({"card":1,"x":3})" } },
+    { R"({"properties":{"a":{"const":1},"b":{"const":2},"c":{"const":3}},"required":["b"],"dependentRequired":{"a":["b"],"b":["c"]},"additionalProperties":false})",
+      { R"({"b":2,"c":3})", R"({"a":1,"b":2,"c":3})" }, { R"({"b":2})", R"({"a":1,"b":2})", "{}" } },
+    { R"({"dependentRequired":{"a":["b"]},"additionalProperties":{"type":"null"}})", { "{}", R"({"c":null})", R"({"b":null,"a":null})" }, { R"({"a":null})" } },
     { R"({"properties":{"a":false,"b":{"const":1}}})", { "{}", R"({"b":1})" }, { R"({"a":1})" } },
 };
 
@@ -195,7 +210,8 @@ const struct {
     { R"({"type":"string","pattern":"^(?=a)b","maxLength":2})", "pattern at /", "\"ac\"", "\"abc\"" },
     { R"({"type":"string","format":"regex","minLength":1})", "format at /", "\"a\"", "\"\"" },
     { R"({"type":"number","multipleOf":0.25})", "multipleOf at /", "0.3", "\"1\"" },
-    { R"({"type":"array","contains":{"const":1},"maxItems":1})", "contains at /", "[2]", "[1,1]" },
+    { R"({"type":"array","contains":{"const":1},"maxContains":1,"maxItems":1})", "contains at /", "[2]", "[1,1]" },
+    { R"({"type":"object","additionalProperties":{"type":"null"},"minProperties":2})", "minProperties at /", R"({"a":null,"a":null})", "{}" },
 };
 
 } // namespace

@@ -1,4 +1,4 @@
-#include "text_parameters.h"
+#include "value_parameters.h"
 
 #include <unordered_map>
 #include <unordered_set>
@@ -13,7 +13,7 @@ using Id = common_peg_parser_id;
 /** Edits the parser in the form in which it is saved, since nothing can be added to the other. */
 class Editor {
   public:
-    Editor(const std::string & parser, const TextRule & rule_of) : json_(common_json::parse(parser)), rule_of_(rule_of) {
+    Editor(const std::string & parser, const ValueRule & rule_of) : json_(common_json::parse(parser)), rule_of_(rule_of) {
         for (const auto & [name, id] : json_.at("rules").items()) {
             rules_[name] = id.get<Id>();
         }
@@ -64,35 +64,43 @@ class Editor {
     }
 
     void edit(Id parameter) {
-        const Id name = find(parameter, common_chat_peg_builder::TOOL_ARG_NAME, 0);
-        if (name == none || find(parameter, common_chat_peg_builder::TOOL_ARG_STRING_VALUE, 0) == none) {
+        const Id name  = find(parameter, common_chat_peg_builder::TOOL_ARG_NAME, 0);
+        const Id text  = find(parameter, common_chat_peg_builder::TOOL_ARG_STRING_VALUE, 0);
+        const Id value = text != none ? text : find(parameter, common_chat_peg_builder::TOOL_ARG_VALUE, 0);
+        if (name == none || value == none) {
             return;
         }
-        const std::optional<std::string> rule = rule_of_(tool_, literal_in(name));
+        const Id        inner = node(value).at("child").get<Id>();
+        const ValueForm form  = text != none ? ValueForm::TEXT : is(inner, "until") ? ValueForm::JSON : ValueForm::PYTHON;
+        if (is(inner, "schema")) {
+            return;
+        }
+        const std::optional<std::string> rule = rule_of_(tool_, literal_in(name), form);
         if (rule) {
-            const Id child = with_rule(node(parameter).at("child").get<Id>(), *rule);
+            const std::string tag   = node(value).at("tag").get<std::string>();
+            const Id          child = with_rule(node(parameter).at("child").get<Id>(), tag.c_str(), *rule);
             json_.at("parsers").at(parameter)["child"] = child;
         }
     }
 
-    /** A copy of a node in which the text is the rule. What holds no text is shared with the original. */
-    Id with_rule(Id id, const std::string & rule) {
-        if (is_tag(id, common_chat_peg_builder::TOOL_ARG_STRING_VALUE)) {
+    /** A copy of a node in which the value is the rule. What holds no value is shared with the original. */
+    Id with_rule(Id id, const char * tag, const std::string & rule) {
+        if (is_tag(id, tag)) {
             return add({ { "type", "gbnf" }, { "child", id }, { "grammar", rule } });
         }
-        if (find(id, common_chat_peg_builder::TOOL_ARG_STRING_VALUE, 0) == none) {
+        if (find(id, tag, 0) == none) {
             return id;
         }
         const std::vector<Id> children = children_of(id);
         if (is(id, "sequence")) {
             std::vector<Id> copies;
             for (const Id child : children) {
-                copies.push_back(with_rule(child, rule));
+                copies.push_back(with_rule(child, tag, rule));
             }
             return add({ { "type", "sequence" }, { "children", copies } });
         }
         // Of several ways to write a text the last is the plain one; tags, rules and searches for an end mean nothing here.
-        return with_rule(children.back(), rule);
+        return with_rule(children.back(), tag, rule);
     }
 
     Id find(Id id, const char * tag, int depth) const {
@@ -127,14 +135,14 @@ class Editor {
 
     common_json                         json_;
     std::unordered_map<std::string, Id> rules_;
-    const TextRule &                    rule_of_;
+    const ValueRule &                    rule_of_;
     std::unordered_set<Id>              visited_;
     std::string                         tool_;
 };
 
 } // namespace
 
-common_peg_arena with_text_rules(const std::string & parser, const TextRule & rule_of) {
+common_peg_arena with_value_rules(const std::string & parser, const ValueRule & rule_of) {
     return Editor(parser, rule_of).edited();
 }
 
