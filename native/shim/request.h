@@ -28,6 +28,7 @@ enum class BrokenArguments { unknown, as_they_are, as_string, refused };
 struct dbs_templates {
     common_chat_templates_ptr templates;
     common_chat_templates_ptr unset; // the same with enable_thinking undefined; NULL unless that differs from both its values
+    common_chat_templates_ptr bare;  // the same with empty tokens for the text's and a turn's end, for the analysis of calls; NULL where there is none
     const llama_vocab *       vocab = nullptr;
     std::string               source;
     bool                      explicit_template = false;

@@ -77,6 +77,7 @@ final class Answer implements AutoCloseable {
      */
     void run() throws InterruptedException {
         sink.onGone(this::cancel);
+        shape.submitted();
         lastSent = nanoClock.nanoTime();
         Optional<Executor> loop = sink.loop().filter(_ -> sink.eventGapNanos() == 0);
         if (loop.isPresent()) {

@@ -36,7 +36,7 @@ final class ChatEndpoint {
     void complete(RequestBody body) throws InterruptedException {
         AnswerSettings form = AnswerSettings.read(body, context.settings(), true);
         complete(body, form, "chatcmpl-", (memory, head, _, _) -> form.stream()
-                ? new ChatChunks(memory, head, context.sink(), form.includeUsage())
+                ? new ChatChunks(memory, head, context.sink(), form)
                 : new ChatDocument(memory, head, context.sink()));
     }
 
@@ -67,9 +67,20 @@ final class ChatEndpoint {
                         request.stops().matcher(memory), shape));
                 Grammar grammar = format.compileGrammar();
                 choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
-                        sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(), choice.ring()));
+                        sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(),
+                        form.reusesCache(), choice.ring()));
             }
             answer.run();
+        }
+    }
+
+    /** Returns how many tokens a chat request's prompt has. */
+    int promptTokens(RequestBody body) throws InterruptedException {
+        try (ChatRequest request = ChatRequest.read(body);
+                ModelLease lease = context.acquireForText(context.modelName(body));
+                ChatFormat format = request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds());
+                PromptTokens prompt = PromptTokens.of(format::tokenize, format.prompt().byteSize())) {
+            return prompt.count();
         }
     }
 

@@ -9,6 +9,7 @@ import dev.darkbloom.agent.content.NameTable;
 import dev.darkbloom.agent.content.Slice;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -27,6 +28,9 @@ final class ChatMessages implements AutoCloseable {
     private final Content rewritten;
     private final boolean endsWithAssistant;
     private final Optional<String> cutCall;
+
+    /** A part of a message that the native reader does not know, and the string that stands in its place. */
+    private record Refusal(Slice part, Slice text) {}
 
     private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, Optional<String> cutCall) {
         this.view = view;
@@ -49,8 +53,9 @@ final class ChatMessages implements AutoCloseable {
         int count = 0;
         boolean assistant = false;
         Optional<String> cutCall = Optional.empty();
+        List<Refusal> refusals = new ArrayList<>();
         for (JsonScanner.Cursor each = json.elements(messages); each.next(); count++) {
-            assistant = check(json, each.value(), count);
+            assistant = check(json, each.value(), count, refusals);
             if (cutCall.isEmpty()) {
                 cutCall = cutCall(json, each.value(), count);
             }
@@ -59,19 +64,31 @@ final class ChatMessages implements AutoCloseable {
             throw invalid("messages is empty");
         }
         Slice instructions = body.value("instructions", Kind.STRING);
-        if (instructions.isEmpty() || json.isEmptyText(instructions)) {
+        boolean instructed = !instructions.isEmpty() && !json.isEmptyText(instructions);
+        if (!instructed && refusals.isEmpty()) {
             return new ChatMessages(json.segment(messages), Content.confined(1), assistant, cutCall);
         }
         Content rewritten = Content.confined(messages.length() + instructions.length() + 64);
-        rewritten.appendAscii("[{\"role\":\"system\",\"content\":");
-        rewritten.append(json.text(), instructions.offset(), instructions.length());
-        rewritten.appendAscii("},");
-        rewritten.append(json.text(), messages.offset() + 1, messages.length() - 1);
+        rewritten.append((byte) '[');
+        if (instructed) {
+            rewritten.appendAscii("{\"role\":\"system\",\"content\":");
+            rewritten.append(json.text(), instructions.offset(), instructions.length());
+            rewritten.appendAscii("},");
+        }
+        long from = messages.offset() + 1;
+        for (Refusal refusal : refusals) {
+            rewritten.append(json.text(), from, refusal.part().offset() - from);
+            rewritten.appendAscii("{\"type\":\"text\",\"text\":");
+            rewritten.append(json.text(), refusal.text().offset(), refusal.text().length());
+            rewritten.append((byte) '}');
+            from = refusal.part().end();
+        }
+        rewritten.append(json.text(), from, messages.end() - from);
         return new ChatMessages(rewritten.segment(), rewritten, assistant, cutCall);
     }
 
     /** Returns whether the message is one of the assistant's without tool calls. */
-    private static boolean check(JsonScanner json, Slice message, int index) {
+    private static boolean check(JsonScanner json, Slice message, int index, List<Refusal> refusals) {
         if (json.kind(message) != Kind.OBJECT) {
             throw invalid("messages[" + index + "] is not an object");
         }
@@ -84,11 +101,12 @@ final class ChatMessages implements AutoCloseable {
         Slice content = json.member(message, "content");
         Slice calls = json.member(message, "tool_calls");
         boolean hasCalls = !calls.isEmpty() && json.kind(calls) != Kind.NULL;
-        if (content.isEmpty() && !(assistant && hasCalls)) {
+        boolean isNull = !content.isEmpty() && json.kind(content) == Kind.NULL;
+        if (content.isEmpty() && !(assistant && hasCalls) || isNull && !assistant && !known.get().equals("function")) {
             throw invalid("messages[" + index + "].content is missing");
         }
         if (!content.isEmpty()) {
-            checkContent(json, content, index);
+            checkContent(json, content, index, assistant, refusals);
         }
         if (hasCalls) {
             checkCalls(json, calls, index);
@@ -99,23 +117,40 @@ final class ChatMessages implements AutoCloseable {
         return assistant && !hasCalls;
     }
 
-    private static void checkContent(JsonScanner json, Slice content, int index) {
+    private static void checkContent(JsonScanner json, Slice content, int index, boolean assistant, List<Refusal> refusals) {
         switch (json.kind(content)) {
             case STRING, NULL -> { }
             case ARRAY -> {
                 for (JsonScanner.Cursor parts = json.elements(content); parts.next();) {
-                    checkPart(json, parts.value(), index);
+                    Slice type = typeOf(json, parts.value(), index);
+                    if (assistant && json.textEquals(type, "refusal")) {
+                        refusals.add(new Refusal(parts.value(), text(json, parts.value(), "refusal", index)));
+                    } else {
+                        checkPart(json, parts.value(), type, index);
+                    }
                 }
             }
             default -> throw invalid("messages[" + index + "].content must be a string or an array of parts");
         }
     }
 
-    private static void checkPart(JsonScanner json, Slice part, int index) {
+    private static Slice typeOf(JsonScanner json, Slice part, int index) {
         Slice type = json.kind(part) == Kind.OBJECT ? json.member(part, "type") : Slice.EMPTY;
         if (type.isEmpty() || json.kind(type) != Kind.STRING) {
             throw invalid("messages[" + index + "].content has a part without a type");
         }
+        return type;
+    }
+
+    private static Slice text(JsonScanner json, Slice part, String member, int index) {
+        Slice text = json.member(part, member);
+        if (text.isEmpty() || json.kind(text) != Kind.STRING) {
+            throw invalid("messages[" + index + "].content has a " + member + " part without text");
+        }
+        return text;
+    }
+
+    private static void checkPart(JsonScanner json, Slice part, Slice type, int index) {
         Optional<String> media = MEDIA_PARTS.find(json, type);
         if (media.isPresent()) {
             throw AgentException.ofParam(ErrorCode.UNSUPPORTED_MEDIA, "messages",
@@ -124,10 +159,7 @@ final class ChatMessages implements AutoCloseable {
         if (TEXT_PARTS.find(json, type).isEmpty()) {
             throw invalid("messages[" + index + "].content has a part whose type is not text");
         }
-        Slice text = json.member(part, "text");
-        if (text.isEmpty() || json.kind(text) != Kind.STRING) {
-            throw invalid("messages[" + index + "].content has a text part without text");
-        }
+        text(json, part, "text", index);
     }
 
     private static void checkCalls(JsonScanner json, Slice calls, int index) {

@@ -71,6 +71,7 @@ public final class Completions {
                 case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
                 case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
                 case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
+                case RESPONSES_INPUT_TOKENS -> new ResponsesEndpoint(context, unknownParameters, responses).count(request);
                 case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
                 case RERANK -> new RerankEndpoint(context).rank(request);
                 case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
@@ -89,7 +90,7 @@ public final class Completions {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
             case MESSAGES, COUNT_TOKENS -> Parameters.MESSAGES;
-            case RESPONSES -> Parameters.RESPONSES;
+            case RESPONSES, RESPONSES_INPUT_TOKENS -> Parameters.RESPONSES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
             case RERANK -> Parameters.RERANK;
             case TOKENIZE -> Parameters.TOKENIZE;

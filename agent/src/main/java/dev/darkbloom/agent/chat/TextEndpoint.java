@@ -42,7 +42,7 @@ final class TextEndpoint {
             ResponseHead head = context.head("cmpl-", model);
             ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(form.stream()
-                    ? new TextChunks(memory, head, context.sink(), form.includeUsage(), choices)
+                    ? new TextChunks(memory, head, context.sink(), form, choices)
                     : new TextDocument(memory, head, context.sink()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), false, stops.count()));
             for (int i = 0; i < choices; i++) {
@@ -56,7 +56,7 @@ final class TextEndpoint {
                 }
                 choice.submit(lease, new GenerationRequest(context.id(), tokens.segment(), tokens.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), number)), grammar(constraint, tokenizer), form.topLogprobs(),
-                        context.deadlineNanos(), choice.ring()));
+                        context.deadlineNanos(), form.reusesCache(), choice.ring()));
             }
             answer.run();
         }

@@ -12,7 +12,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ChatMessagesTest {
     @ParameterizedTest
     @ValueSource(strings = {"[]", "{}", "\"hi\"", "[1]", "[{}]", "[{\"role\":\"user\"}]", "[{\"role\":\"king\",\"content\":\"x\"}]", "[{\"role\":1,\"content\":\"x\"}]",
-        "[{\"role\":\"user\",\"content\":5}]", "[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]", "[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]",
+        "[{\"role\":\"user\",\"content\":5}]", "[{\"role\":\"user\",\"content\":null}]", "[{\"role\":\"system\",\"content\":null}]",
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"x\"}]}]", "[{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\"}]}]",
+        "[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]", "[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]",
         "[{\"role\":\"user\",\"content\":[{\"type\":\"smell\"}]}]", "[{\"role\":\"assistant\"}]", "[{\"role\":\"assistant\",\"tool_calls\":[{}]}]",
         "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"a\"}}]}]"})
     void malformedMessagesAreRefused(String messages) {
@@ -57,6 +59,17 @@ class ChatMessagesTest {
 
         assertThat(fixture.pool.template().lastApplied().messages())
                 .isEqualTo("[{\"role\":\"system\",\"content\":\"Be \\\"brief\\\".\"},{\"role\":\"user\",\"content\":\"Hi\"}]");
+    }
+
+    @Test
+    void aRefusalOfTheAssistantIsItsText() {
+        ChatFixture fixture = ChatFixture.answering("x");
+        String history = "[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},%s,%s]}, {\"role\":\"user\",\"content\":\"q\"}]";
+        fixture.ask(Endpoint.CHAT_COMPLETIONS, "{\"instructions\":\"s\",\"messages\":"
+                + history.formatted("{\"refusal\":\"n\\\"o\", \"type\":\"refusal\"}", "{\"type\":\"refusal\",\"refusal\":\"\"}") + "}");
+
+        assertThat(fixture.pool.template().lastApplied().messages()).isEqualTo("[{\"role\":\"system\",\"content\":\"s\"},"
+                + history.formatted("{\"type\":\"text\",\"text\":\"n\\\"o\"}", "{\"type\":\"text\",\"text\":\"\"}").substring(1));
     }
 
     @Test
