@@ -510,32 +510,6 @@ std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & 
     return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} " + before + "(" + choice + ") .*");
 }
 
-/** The prompt's tokens, where some of its text is plain. */
-std::vector<int32_t> tokens_apart(const dbs_chat & chat, const llama_vocab * vocab) {
-    const std::string &  prompt = chat.params.prompt;
-    std::vector<int32_t> all;
-    const auto           add = [&](size_t begin, size_t end, bool is_plain) {
-        if (begin < end) {
-            const std::vector<int32_t> some = dbs::tokens_of(vocab, prompt.substr(begin, end - begin), !is_plain);
-            all.insert(all.end(), some.begin(), some.end());
-        }
-    };
-    if (llama_vocab_get_add_bos(vocab)) {
-        all.push_back(llama_vocab_bos(vocab));
-    }
-    size_t at = 0;
-    for (const auto & [begin, end] : chat.plain) {
-        add(at, begin, false);
-        add(begin, end, true);
-        at = end;
-    }
-    add(at, prompt.size(), false);
-    if (llama_vocab_get_add_eos(vocab)) {
-        all.push_back(llama_vocab_eos(vocab));
-    }
-    return all;
-}
-
 } // namespace
 
 // ---- text results
@@ -756,25 +730,8 @@ int32_t dbs_chat_tokenize(const dbs_chat * chat, const struct llama_vocab * voca
     if (chat == nullptr) {
         return DBS_INVALID_ARGUMENT;
     }
-    const std::string & prompt = chat->params.prompt;
     // Where the vocabulary adds BOS, the renderer has already taken it off the text.
-    if (chat->plain.empty()) {
-        return dbs::tokenize(vocab, prompt.data(), prompt.size(), tokens, max_tokens, true, true, n_tokens);
-    }
-    if (vocab == nullptr || n_tokens == nullptr || max_tokens < 0 || (tokens == nullptr && max_tokens > 0)) {
-        return DBS_INVALID_ARGUMENT;
-    }
-    *n_tokens = 0;
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
-        const std::vector<int32_t> all = tokens_apart(*chat, vocab);
-        *n_tokens                      = static_cast<int32_t>(all.size());
-        if (all.size() > static_cast<size_t>(max_tokens)) {
-            return DBS_TOO_SMALL;
-        }
-        std::copy(all.begin(), all.end(), tokens);
-        return DBS_OK;
-    });
+    return dbs::tokenize(vocab, chat->params.prompt, tokens, max_tokens, true, true, chat->plain, n_tokens);
 }
 
 int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab, dbs_grammar ** out) {
