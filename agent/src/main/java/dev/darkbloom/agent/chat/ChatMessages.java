@@ -25,8 +25,12 @@ final class ChatMessages implements AutoCloseable {
     private final MemorySegment view;
     private final Content rewritten;
     private final boolean endsWithAssistant;
+    private final int count;
+    private final long leastBytes;
 
-    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant) {
+    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, int count, long leastBytes) {
+        this.count = count;
+        this.leastBytes = leastBytes;
         this.view = view;
         this.rewritten = rewritten;
         this.endsWithAssistant = endsWithAssistant;
@@ -44,23 +48,33 @@ final class ChatMessages implements AutoCloseable {
             throw invalid("messages is missing");
         }
         int count = 0;
+        long leastBytes = 0;
         boolean assistant = false;
         for (JsonScanner.Cursor each = json.elements(messages); each.next(); count++) {
             assistant = check(json, each.value(), count);
+            leastBytes += leastBytes(json, each.value());
         }
         if (count == 0) {
             throw invalid("messages is empty");
         }
         Slice instructions = body.value("instructions", Kind.STRING);
         if (instructions.isEmpty() || json.isEmptyText(instructions)) {
-            return new ChatMessages(json.segment(messages), Content.confined(1), assistant);
+            return new ChatMessages(json.segment(messages), Content.confined(1), assistant, count, leastBytes);
         }
         Content rewritten = Content.confined(messages.length() + instructions.length() + 64);
         rewritten.appendAscii("[{\"role\":\"system\",\"content\":");
         rewritten.append(json.text(), instructions.offset(), instructions.length());
         rewritten.appendAscii("},");
         rewritten.append(json.text(), messages.offset() + 1, messages.length() - 1);
-        return new ChatMessages(rewritten.segment(), rewritten, assistant);
+        return new ChatMessages(rewritten.segment(), rewritten, assistant, count + 1, leastBytes);
+    }
+
+    /** Returns the bytes that a message's text has at least: six letters of JSON may be one byte. Templates leave out thoughts of the assistant. */
+    private static long leastBytes(JsonScanner json, Slice message) {
+        Slice content = json.member(message, "content");
+        Slice role = json.member(message, "role"); // checked
+        boolean counts = !content.isEmpty() && json.kind(content) == Kind.STRING && !ROLES.find(json, role).equals(Optional.of("assistant"));
+        return counts ? (content.length() - 2) / 6 : 0;
     }
 
     /** Returns whether the message is one of the assistant's without tool calls. */
@@ -155,6 +169,15 @@ final class ChatMessages implements AutoCloseable {
     /** Returns the messages as a JSON array. */
     MemorySegment segment() {
         return view;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** Returns bytes that the rendered prompt has at least. */
+    long leastBytes() {
+        return leastBytes;
     }
 
     /** Returns whether the last message is an assistant's, to be continued by the answer. */
