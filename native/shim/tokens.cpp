@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t most_known_bytes = 64;                // of a text that is worth remembering
 constexpr size_t most_bpe_bytes   = size_t{ 256 } << 10; // of a text between special tokens: on a deep stack, std::regex bears three times as many
-constexpr size_t some_spm_bytes   = size_t{ 16 } << 10;
+constexpr size_t some_spm_bytes   = size_t{ 4 } << 10;
 
 void append_tokens(const llama_vocab * vocab, const char * text, size_t size, bool add_special, bool parse_special, std::vector<int32_t> & out) {
     if (size > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
