@@ -6,10 +6,11 @@
 #include <climits>
 #include <ctime>
 #include <memory>
+#include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "chat-auto-parser.h"
 #include "chat-peg-parser.h"
 #include "reasoning-budget.h"
 
@@ -215,21 +216,6 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
     return DBS_OK;
 }
 
-/**
- * Whether upstream has no reader of its own for this template and analyses it instead. The answer's format is then the same whatever the
- * messages say, while a special reader may look at them.
- */
-bool is_analysed(const std::string & source) {
-    try {
-        const common_chat_template    text(source, "", "");
-        autoparser::generation_params params;
-        params.messages = common_json::parse_no_throw(R"([{"role": "user", "content": "x"}])");
-        return !common_chat_try_specialized_template(text, source, params).has_value();
-    } catch (...) {
-        return false;
-    }
-}
-
 /** Whether a request says nothing that shapes its answer's format but the switches in request_format. */
 bool has_common_format(const common_chat_templates_inputs & in) {
     if (!in.tools.empty() || !in.json_schema.empty() || !in.grammar.empty() || in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE) {
@@ -250,6 +236,12 @@ bool may_call(const common_chat_templates_inputs & in) {
     return !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
 }
 
+/** Whether the analysis that has been made once holds for a request. */
+bool is_ready_for(const dbs_templates & templates, const common_chat_templates_inputs & in) {
+    const bool continues_nothing = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && in.messages.back().empty();
+    return templates.analysis != nullptr && !continues_nothing && (in.tools.empty() || !templates.has_tool_template);
+}
+
 /**
  * Renders the prompt alone. Upstream's analysis of a template costs some milliseconds each time, many times what rendering costs. Its
  * readers of tools do not show in the prompt whether a tool must be called, so that with no choice its converter of schemas stays out of it.
@@ -257,8 +249,38 @@ bool may_call(const common_chat_templates_inputs & in) {
 common_chat_params rendered(const dbs_templates & templates, const common_chat_templates & which, const common_chat_templates_inputs & in) {
     common_chat_templates_inputs plain = in;
     plain.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_NONE;
-    plain.force_pure_content           = templates.is_analysed && in.continue_final_message == COMMON_CHAT_CONTINUATION_NONE;
-    return common_chat_templates_apply(&which, plain);
+    if (in.continue_final_message == COMMON_CHAT_CONTINUATION_NONE) {
+        plain.force_pure_content = templates.analysis != nullptr;
+        return common_chat_templates_apply(&which, plain);
+    }
+    if (!is_ready_for(templates, in)) {
+        return common_chat_templates_apply(&which, plain);
+    }
+    plain.messages.pop_back();
+    plain.continue_final_message = COMMON_CHAT_CONTINUATION_NONE;
+    plain.add_generation_prompt  = false;
+    plain.force_pure_content     = true;
+    common_chat_params text      = common_chat_templates_apply(&which, plain);
+    text.generation_prompt       = templates.analysis->continued(text.generation_prompt, in.messages.back());
+    text.prompt += text.generation_prompt;
+    return text;
+}
+
+/** As common_chat_templates_apply, with the analysis of the template that has been made once where there is one. */
+common_chat_params analysed(const dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params * text) {
+    if (is_ready_for(templates, in)) {
+        try {
+            common_chat_params found = templates.analysis->apply(in);
+            if (text == nullptr || found.generation_prompt == text->generation_prompt) { // the parser begins with it
+                return found;
+            }
+        } catch (const std::bad_alloc &) {
+            throw;
+        } catch (...) {
+            // A template that does not take our message: upstream is asked with the request's own.
+        }
+    }
+    return common_chat_templates_apply(templates.templates.get(), in);
 }
 
 /** As common_chat_templates_apply, with the arguments of calls in our rules. */
@@ -266,10 +288,35 @@ common_chat_params apply_with_tools(const dbs_templates & templates, const commo
     const dbs::ToolSchemas       schemas(in.tools);
     common_chat_templates_inputs stand_in = in;
     stand_in.tools                        = schemas.stand_ins();
-    common_chat_params params             = common_chat_templates_apply(templates.bare != nullptr ? templates.bare.get() : templates.templates.get(), stand_in);
+    common_chat_params text               = rendered(templates, *templates.templates, in);
+    common_chat_params params             = analysed(templates, stand_in, &text);
     schemas.enforce(params);
-    params.prompt = rendered(templates, *templates.templates, in).prompt;
+    params.prompt = std::move(text.prompt);
     return params;
+}
+
+std::optional<common_chat_params> known_format(dbs_templates & templates, const common_chat_templates_inputs & in, const std::string & generation_prompt) {
+    std::lock_guard<std::mutex> lock(templates.mutex);
+    for (const request_format & format : templates.formats) {
+        if (is_of(format, in) && format.params.generation_prompt == generation_prompt) {
+            return format.params;
+        }
+    }
+    return std::nullopt;
+}
+
+void remember(dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params & params) {
+    request_format format;
+    format.enable_thinking       = in.enable_thinking;
+    format.parallel_tool_calls   = in.parallel_tool_calls;
+    format.add_generation_prompt = in.add_generation_prompt;
+    format.tool_choice           = in.tool_choice;
+    format.reasoning             = in.reasoning_format;
+    format.params                = params;
+    std::lock_guard<std::mutex> lock(templates.mutex);
+    if (std::none_of(templates.formats.begin(), templates.formats.end(), [&](const request_format & known) { return is_of(known, in); })) {
+        templates.formats.push_back(std::move(format));
+    }
 }
 
 /** As common_chat_templates_apply, with what does not depend on the messages found once. */
@@ -277,34 +324,21 @@ common_chat_params apply(dbs_templates & templates, const common_chat_templates_
     if (may_call(in)) {
         return apply_with_tools(templates, in);
     }
-    if (!templates.is_analysed || !has_common_format(in)) {
+    if (!is_ready_for(templates, in)) {
         return common_chat_templates_apply(templates.templates.get(), in);
     }
-    const auto known = std::find_if(templates.formats.begin(), templates.formats.end(), [&](const request_format & format) { return is_of(format, in); });
-    if (known != templates.formats.end()) {
-        common_chat_params text = rendered(templates, *templates.templates, in);
-        if (text.generation_prompt == known->params.generation_prompt) { // the parser begins with it
-            common_chat_params found = known->params;
-            found.prompt             = std::move(text.prompt);
-            return found;
+    common_chat_params                text      = rendered(templates, *templates.templates, in);
+    const bool                        is_common = has_common_format(in);
+    std::optional<common_chat_params> known     = is_common ? known_format(templates, in, text.generation_prompt) : std::nullopt;
+    if (!known) {
+        known = analysed(templates, in, &text);
+        // A prompt is content, and stays with its request.
+        if (is_common && known->prompt.empty() && known->generation_prompt == text.generation_prompt) {
+            remember(templates, in, *known);
         }
     }
-    common_chat_params found = common_chat_templates_apply(templates.templates.get(), in);
-    if (known == templates.formats.end()) {
-        request_format format;
-        format.enable_thinking       = in.enable_thinking;
-        format.parallel_tool_calls   = in.parallel_tool_calls;
-        format.add_generation_prompt = in.add_generation_prompt;
-        format.tool_choice           = in.tool_choice;
-        format.reasoning             = in.reasoning_format;
-        // The prompt is content: it is taken away before the copy is made, since a string that is cleared keeps its bytes.
-        std::string prompt = std::move(found.prompt);
-        found.prompt       = std::string();
-        format.params      = found;
-        found.prompt       = std::move(prompt);
-        templates.formats.push_back(std::move(format));
-    }
-    return found;
+    known->prompt = std::move(text.prompt);
+    return std::move(*known);
 }
 
 /** As rendered, where `unsaid` says that nobody set enable_thinking. */
@@ -329,6 +363,7 @@ bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs
     if (!may_call(in) && !dbs::has_tool_messages(in.messages)) {
         return false;
     }
+    std::lock_guard<std::mutex> lock(templates.mutex);
     if (templates.lacks_tools < 0) {
         templates.lacks_tools = dbs::lacks_tools(*templates.templates) ? 1 : 0;
     }
@@ -485,7 +520,7 @@ std::vector<std::string> openings_of_a_call(const dbs_templates & templates, con
     voluntary.tools                        = dbs::ToolSchemas(in.tools).stand_ins();
     voluntary.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_AUTO;
     std::vector<std::string> words;
-    for (const common_grammar_trigger & trigger : common_chat_templates_apply(templates.templates.get(), voluntary).grammar_triggers) {
+    for (const common_grammar_trigger & trigger : analysed(templates, voluntary, nullptr).grammar_triggers) {
         if (trigger.type != COMMON_GRAMMAR_TRIGGER_TYPE_WORD || trigger.value.empty()) {
             return {};
         }
@@ -522,32 +557,6 @@ std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & 
     }
     const std::string before = thought.empty() ? "" : "(" + quoted(thought) + " [\\n]{0,2})? ";
     return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} " + before + "(" + choice + ") .*");
-}
-
-/** The prompt's tokens, where some of its text is plain. */
-std::vector<int32_t> tokens_apart(const dbs_chat & chat, const llama_vocab * vocab) {
-    const std::string &  prompt = chat.params.prompt;
-    std::vector<int32_t> all;
-    const auto           add = [&](size_t begin, size_t end, bool is_plain) {
-        if (begin < end) {
-            const std::vector<int32_t> some = dbs::tokens_of(vocab, prompt.substr(begin, end - begin), !is_plain);
-            all.insert(all.end(), some.begin(), some.end());
-        }
-    };
-    if (llama_vocab_get_add_bos(vocab)) {
-        all.push_back(llama_vocab_bos(vocab));
-    }
-    size_t at = 0;
-    for (const auto & [begin, end] : chat.plain) {
-        add(at, begin, false);
-        add(begin, end, true);
-        at = end;
-    }
-    add(at, prompt.size(), false);
-    if (llama_vocab_get_add_eos(vocab)) {
-        all.push_back(llama_vocab_eos(vocab));
-    }
-    return all;
 }
 
 } // namespace
@@ -596,7 +605,7 @@ int32_t dbs_schema_check(const char * schema, size_t size, dbs_text ** out) {
         if (!read_json(std::string(schema, size), json)) {
             return DBS_BAD_JSON;
         }
-        if (!json.is_object()) {
+        if (!json.is_object() || !dbs::schema_is_bearable(json)) {
             return DBS_BAD_SCHEMA;
         }
         auto text  = std::make_unique<dbs_text>();
@@ -624,14 +633,10 @@ int32_t dbs_templates_new(const struct llama_model * model, const char * source,
         templates->controls          = dbs::control_texts(templates->vocab);
         templates->explicit_template = common_chat_templates_was_explicit(templates->templates.get());
         templates->reads_thinking    = templates->source.find("enable_thinking") != std::string::npos;
-        templates->is_analysed       = is_analysed(templates->source);
+        templates->has_tool_template = llama_model_chat_template(model, "tool_use") != nullptr && size == 0;
+        templates->analysis          = dbs::TemplateAnalysis::of(templates->source, templates->vocab);
         if (templates->reads_thinking) {
             find_thinking_default(*templates, model);
-        }
-        // Upstream's analysis takes the token that ends a turn for one of a call's marks in templates that write calls' ids (Mistral Small 3.2:
-        // arguments were to begin with the mark that stands before them, twice). Its own tests have no such token.
-        if (templates->is_analysed && llama_model_chat_template(model, "tool_use") == nullptr) {
-            templates->bare = common_chat_templates_init(nullptr, templates->source);
         }
         *out = templates.release();
         return DBS_OK;
@@ -718,7 +723,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         if (!in.json_schema.empty()) {
             put_schema(inputs->json_schema, answer, chat->params);
         }
-        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && templates->lacks_tools != 1) {
+        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && !has_own_tools(*templates, in)) {
             chat->openings        = openings_of_a_call(*templates, in, chat->params);
             chat->opening_thought = may_open_a_thought(in, chat->params) ? chat->params.thinking_start_tag : std::string();
         }
@@ -779,25 +784,8 @@ int32_t dbs_chat_tokenize(const dbs_chat * chat, const struct llama_vocab * voca
     if (chat == nullptr) {
         return DBS_INVALID_ARGUMENT;
     }
-    const std::string & prompt = chat->params.prompt;
     // Where the vocabulary adds BOS, the renderer has already taken it off the text.
-    if (chat->plain.empty()) {
-        return dbs::tokenize(vocab, prompt.data(), prompt.size(), tokens, max_tokens, true, true, n_tokens);
-    }
-    if (vocab == nullptr || n_tokens == nullptr || max_tokens < 0 || (tokens == nullptr && max_tokens > 0)) {
-        return DBS_INVALID_ARGUMENT;
-    }
-    *n_tokens = 0;
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
-        const std::vector<int32_t> all = tokens_apart(*chat, vocab);
-        *n_tokens                      = static_cast<int32_t>(all.size());
-        if (all.size() > static_cast<size_t>(max_tokens)) {
-            return DBS_TOO_SMALL;
-        }
-        std::copy(all.begin(), all.end(), tokens);
-        return DBS_OK;
-    });
+    return dbs::tokenize(vocab, chat->params.prompt, tokens, max_tokens, true, true, chat->plain, n_tokens);
 }
 
 int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab, dbs_grammar ** out) {

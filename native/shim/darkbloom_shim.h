@@ -131,7 +131,10 @@ DBS_API int32_t dbs_encode(struct llama_context * ctx, const struct llama_batch 
 
 /* ---- vocabulary ----------------------------------------------------------------------------------------------- */
 
-/* Any thread. *n_tokens is the count written, or with DBS_TOO_SMALL the count needed. */
+/*
+ * Any thread. *n_tokens is the count written, or with DBS_TOO_SMALL the count needed. llama_tokenize's tokens, in time that grows with the text;
+ * only what stands between special tokens for more than 256 KiB may be read in parts. A long text is read on a thread with a deep stack.
+ */
 DBS_API int32_t dbs_tokenize(const struct llama_vocab * vocab, const char * text, size_t size, int32_t * tokens, int32_t max_tokens,
                              bool add_special, bool parse_special, int32_t * n_tokens);
 
@@ -266,7 +269,7 @@ DBS_API int32_t dbs_schema_check(const char * schema, size_t size, dbs_text ** o
 
 /* ---- chat templates ------------------------------------------------------------------------------------------- */
 
-typedef struct dbs_templates dbs_templates; /* a model's parsed templates; any thread may apply them, one at a time */
+typedef struct dbs_templates dbs_templates; /* a model's parsed templates; any number of threads may apply them */
 typedef struct dbs_chat      dbs_chat;      /* one request's rendered prompt, grammar and output parser */
 typedef struct dbs_parser    dbs_parser;    /* incremental parse of one answer */
 

@@ -29,6 +29,14 @@ constexpr int64_t gbnf_max_count = 1000;
 /** Joins alternatives that are not empty; brackets them where there are several. */
 std::string gbnf_choice(const std::vector<std::string> & alternatives);
 
+class GbnfText;
+
+/**
+ * A choice of texts. Where they are many, beginnings that several share are written once and the rest in rules of their own, so that reading a
+ * character means following one way and not each text.
+ */
+std::string gbnf_texts(std::vector<std::string> texts, GbnfText & rules);
+
 /** Rules under numbered names, so that no name quotes the input. Equal bodies share one rule. */
 class GbnfText {
   public:

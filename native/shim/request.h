@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "darkbloom_shim.h"
 #include "mark_matcher.h"
+#include "template_analysis.h"
 
 /** What every request of one kind gets from a template beside its prompt: the answer's format and its parser. Holds no content. */
 struct request_format {
@@ -28,22 +30,23 @@ enum class BrokenArguments { unknown, as_they_are, as_string, refused };
 struct dbs_templates {
     common_chat_templates_ptr templates;
     common_chat_templates_ptr unset; // the same with enable_thinking undefined; NULL unless that differs from both its values
-    common_chat_templates_ptr bare;  // the same with empty tokens for the text's and a turn's end, for the analysis of calls; NULL where there is none
     const llama_vocab *       vocab = nullptr;
     std::string               source;
     bool                      explicit_template = false;
     bool                      reads_thinking    = false; // the text names enable_thinking
     bool                      thinks_by_default = true;  // the value that does what the template does where nobody sets one
-    bool                      is_analysed       = false; // its formats are found by upstream's analysis, of which messages are no part
+    bool                      has_tool_template = false; // requests with tools are rendered by another text
+    dbs::MarkMatcher          controls{ {} };            // texts of the vocabulary's control tokens
 
-    dbs::MarkMatcher            controls{ {} };    // texts of the vocabulary's control tokens
-    int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
+    std::unique_ptr<const dbs::TemplateAnalysis> analysis; // NULL: upstream's own reader of this template is asked each time
 
     // What calls among the messages look like, found out when a request has some; see call_history.h. Whoever finds it out finds the same.
     std::atomic<int32_t>         short_ids{ -1 }; // 1: only ids of nine letters and digits are taken
     std::atomic<BrokenArguments> broken_arguments{ BrokenArguments::unknown };
 
-    std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
+    std::mutex                  mutex;
+    int32_t                     lacks_tools = -1; // guarded; 1: tools are shown and called in our own form; -1: not found out yet
+    std::vector<request_format> formats;          // guarded; of requests without tools, schema, grammar and variables, found so far
 };
 
 struct dbs_chat {

@@ -231,14 +231,16 @@ class Converter {
     // ---- values that are written down, and choices
 
     Expression listed(const common_json & schema, const std::string & place) {
-        std::vector<std::string> choices;
-        const auto               add = [&](const common_json & value) {
-            const Verdict verdict = references_.accepts(schema, value);
+        std::vector<std::string> texts;
+        common_json              rest = schema; // an enum's values are in it: not to be looked for there, each among all
+        rest.erase("enum");
+        const auto add = [&](const common_json & value) {
+            const Verdict verdict = references_.accepts(schema.contains("const") ? schema : rest, value);
             if (verdict == Verdict::UNKNOWN) {
                 leave_out(schema.contains("enum") ? "enum" : "const", place);
             }
             if (verdict != Verdict::NO) {
-                choices.push_back(gbnf_literal(value.dump_safe()));
+                texts.push_back(value.dump_safe());
             }
         };
         if (schema.contains("const")) {
@@ -255,7 +257,7 @@ class Converter {
                 }
             }
         }
-        return choices.empty() ? std::nullopt : Expression(gbnf_choice(choices));
+        return texts.empty() ? std::nullopt : Expression(gbnf_texts(std::move(texts), rules_));
     }
 
     Expression choice(const common_json & schema, const std::string & keyword, const std::string & place) {
@@ -521,8 +523,11 @@ class Converter {
         if (!values.is_array()) {
             throw NoGrammar();
         }
+        common_json rest = schema;
+        rest.erase("enum");
+        std::vector<std::string> texts;
         for (size_t i = 0; i < values.size(); i++) {
-            if (!values.at(i).is_string() || references_.accepts(schema, values.at(i)) == Verdict::NO) {
+            if (!values.at(i).is_string() || references_.accepts(schema.contains("const") ? schema : rest, values.at(i)) == Verdict::NO) {
                 continue;
             }
             const std::string text     = values.at(i).get<std::string>();
@@ -532,7 +537,10 @@ class Converter {
             if (!is_plain) {
                 return false;
             }
-            choices.push_back(gbnf_literal(text));
+            texts.push_back(text);
+        }
+        if (!texts.empty()) {
+            choices.push_back(gbnf_texts(std::move(texts), rules_));
         }
         return true;
     }

@@ -125,6 +125,7 @@ inline dbs_sampling greedy() {
 }
 
 void test_vocabulary(const Demo & demo);
+void test_tokenizing(const Demo & demo, const std::string & vocabulary_dir);
 void test_sampling(const Demo & demo);
 void test_grammars(const Demo & demo);
 void test_schemas(const Demo & demo);

@@ -47,6 +47,7 @@ int main(int argc, char ** argv) {
     CHECK_STATUS(DBS_OK, dbs_pieces_new(demo.vocab, &demo.pieces));
 
     test_vocabulary(demo);
+    test_tokenizing(demo, std::string(argv[3]) + "/..");
     test_sampling(demo);
     test_grammars(demo);
     test_schemas(demo);

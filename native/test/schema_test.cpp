@@ -1,11 +1,13 @@
 // The converter of JSON schemas, keyword by keyword: which texts its grammars accept. Nothing is generated here; StructuredOutputTest does that.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "check.h"
 #include "grammar_matcher.h"
 #include "grammar_rules.h"
+#include "json.h"
 #include "token_trie.h"
 
 namespace {
@@ -214,6 +216,36 @@ const struct {
     { R"({"type":"object","additionalProperties":{"type":"null"},"minProperties":2})", "minProperties at /", R"({"a":null,"a":null})", "{}" },
 };
 
+/** Where values share beginnings, a grammar of many is still of these and no others. */
+void many_values_are_told_apart(const Demo & demo, const dbs::TokenTrie & trie) {
+    const std::string        parts[] = { "a", "ab", "\"", "\\", "é", "ê", "€", "😀", "😁", "\n", " ", "1" };
+    std::vector<std::string> texts   = { "" };
+    for (const std::string & one : parts) {
+        for (const std::string & two : parts) {
+            texts.push_back(one + two);
+            texts.push_back(one + two + "tail");
+        }
+    }
+    common_json schema = { { "enum", common_json::array() } };
+    for (const std::string & text : texts) {
+        schema["enum"].push_back(text);
+    }
+    for (int i = 0; i < 40; i++) {
+        schema["enum"].push_back(i * 5);
+    }
+    const std::string gbnf = grammar_of(schema.dump_safe());
+    dbs::GrammarRules rules;
+    CHECK(rules.compile(demo.vocab, gbnf));
+    for (const std::string & text : texts) {
+        const std::string whole = common_json(text).dump_safe();
+        CHECK(accepts(rules, trie, whole));
+        CHECK(!accepts(rules, trie, whole.substr(0, whole.size() - 1)));
+        const bool is_listed = std::find(texts.begin(), texts.end(), text + "t") != texts.end();
+        CHECK(accepts(rules, trie, common_json(text + "t").dump_safe()) == is_listed);
+    }
+    CHECK(accepts(rules, trie, "195") && !accepts(rules, trie, "19") && !accepts(rules, trie, "1950"));
+}
+
 } // namespace
 
 void test_schemas(const Demo & demo) {
@@ -236,6 +268,7 @@ void test_schemas(const Demo & demo) {
     all(arrays);
     all(objects);
     all(combined);
+    many_values_are_told_apart(demo, trie);
     for (const auto & one : partly) {
         check(demo, trie, { one.schema, { one.accepted }, { one.refused } });
         const std::string ignored = left_out(one.schema);

@@ -47,11 +47,13 @@ final class ChatEndpoint {
         try (Closer closer = new Closer()) {
             ChatRequest request = closer.add(ChatRequest.read(body));
             ModelLease lease = closer.add(context.acquireForText(model));
+            request.checkRoom(lease);
             request.check(lease.tokenizer());
             Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     lease.tokenizer(), samplerMemory);
             ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds()));
+            PromptTokens.checkRoom(format.prompt().byteSize(), lease);
             PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
             if (prompt.count() == 0) {
                 throw RequestBody.invalid("messages", "the rendered prompt is empty");

@@ -28,11 +28,15 @@ final class ChatMessages implements AutoCloseable {
     private final Content rewritten;
     private final boolean endsWithAssistant;
     private final Optional<String> cutCall;
+    private final int count;
+    private final long leastBytes;
 
     /** A part of a message that the native reader does not know, and the string that stands in its place. */
     private record Refusal(Slice part, Slice text) {}
 
-    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, Optional<String> cutCall) {
+    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, Optional<String> cutCall, int count, long leastBytes) {
+        this.count = count;
+        this.leastBytes = leastBytes;
         this.view = view;
         this.rewritten = rewritten;
         this.endsWithAssistant = endsWithAssistant;
@@ -51,11 +55,13 @@ final class ChatMessages implements AutoCloseable {
             throw invalid("messages is missing");
         }
         int count = 0;
+        long leastBytes = 0;
         boolean assistant = false;
         Optional<String> cutCall = Optional.empty();
         List<Refusal> refusals = new ArrayList<>();
         for (JsonScanner.Cursor each = json.elements(messages); each.next(); count++) {
             assistant = check(json, each.value(), count, refusals);
+            leastBytes += leastBytes(json, each.value());
             if (cutCall.isEmpty()) {
                 cutCall = cutCall(json, each.value(), count);
             }
@@ -66,7 +72,7 @@ final class ChatMessages implements AutoCloseable {
         Slice instructions = body.value("instructions", Kind.STRING);
         boolean instructed = !instructions.isEmpty() && !json.isEmptyText(instructions);
         if (!instructed && refusals.isEmpty()) {
-            return new ChatMessages(json.segment(messages), Content.confined(1), assistant, cutCall);
+            return new ChatMessages(json.segment(messages), Content.confined(1), assistant, cutCall, count, leastBytes);
         }
         Content rewritten = Content.confined(messages.length() + instructions.length() + 64);
         rewritten.append((byte) '[');
@@ -84,7 +90,15 @@ final class ChatMessages implements AutoCloseable {
             from = refusal.part().end();
         }
         rewritten.append(json.text(), from, messages.end() - from);
-        return new ChatMessages(rewritten.segment(), rewritten, assistant, cutCall);
+        return new ChatMessages(rewritten.segment(), rewritten, assistant, cutCall, instructed ? count + 1 : count, leastBytes);
+    }
+
+    /** Returns the bytes that a message's text has at least: six letters of JSON may be one byte. Templates leave out thoughts of the assistant. */
+    private static long leastBytes(JsonScanner json, Slice message) {
+        Slice content = json.member(message, "content");
+        Slice role = json.member(message, "role"); // checked
+        boolean counts = !content.isEmpty() && json.kind(content) == Kind.STRING && !ROLES.find(json, role).equals(Optional.of("assistant"));
+        return counts ? (content.length() - 2) / 6 : 0;
     }
 
     /** Returns whether the message is one of the assistant's without tool calls. */
@@ -232,6 +246,15 @@ final class ChatMessages implements AutoCloseable {
     /** Returns the messages as a JSON array. */
     MemorySegment segment() {
         return view;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** Returns bytes that the rendered prompt has at least. */
+    long leastBytes() {
+        return leastBytes;
     }
 
     /** Returns whether the last message is an assistant's, to be continued by the answer. */

@@ -3,6 +3,7 @@ package dev.darkbloom.agent.chat;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.ChatFormat;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ChatTemplate.ChatInputs;
@@ -47,6 +48,19 @@ final class ChatRequest implements AutoCloseable {
     void check(Tokenizer tokenizer) {
         constraint.check(tokenizer);
         tools.check(tokenizer);
+    }
+
+    /**
+     * Refuses messages that cannot fit a model's context before they are rendered: more messages than tokens, or more text.
+     *
+     * @throws AgentException {@code CONTEXT_TOO_LONG}
+     */
+    void checkRoom(ModelLease lease) {
+        if (messages.count() > lease.contextTokens()) {
+            throw new AgentException(ErrorCode.CONTEXT_TOO_LONG, "prompt has " + messages.count() + " messages; this model's context holds "
+                    + lease.contextTokens() + " tokens");
+        }
+        PromptTokens.checkRoom(messages.leastBytes(), lease);
     }
 
     private boolean hasTools() {

@@ -65,24 +65,28 @@ public final class Completions {
         var context = new RequestContext(pool, settings, clock, nanoClock, id, sink);
         try {
             RequestBody request = RequestBody.read(body.segment(), parameters(endpoint), unknownParameters);
-            switch (endpoint) {
-                case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
-                case COMPLETIONS -> new TextEndpoint(context).complete(request);
-                case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
-                case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
-                case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
-                case RESPONSES_INPUT_TOKENS -> new ResponsesEndpoint(context, unknownParameters, responses).count(request);
-                case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
-                case RERANK -> new RerankEndpoint(context).rank(request);
-                case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
-                case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
-                case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
-            }
+            context.whileWanted(() -> answer(endpoint, request, context));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentException(ErrorCode.CANCELLED, "the request was interrupted");
         }
         log.debug("request answered id={} endpoint={} ms={}", id, endpoint, (nanoClock.nanoTime() - begun) / 1_000_000);
+    }
+
+    private void answer(Endpoint endpoint, RequestBody request, RequestContext context) throws InterruptedException {
+        switch (endpoint) {
+            case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
+            case COMPLETIONS -> new TextEndpoint(context).complete(request);
+            case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
+            case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
+            case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
+            case RESPONSES_INPUT_TOKENS -> new ResponsesEndpoint(context, unknownParameters, responses).count(request);
+            case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
+            case RERANK -> new RerankEndpoint(context).rank(request);
+            case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
+            case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
+            case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
+        }
     }
 
     private static Parameters parameters(Endpoint endpoint) {

@@ -283,8 +283,9 @@ final class ResponsesEndpoint {
             try (SseWriter chat = chat(skipped)) {
                 RequestBody body = RequestBody.read(chat.segment(), Parameters.CHAT, unknownParameters);
                 AnswerSettings form = AnswerSettings.read(body, context.settings(), true);
-                new ChatEndpoint(inner).complete(body, form, ID_PREFIX, (memory, _, _, _) -> new ResponsesShape(memory, object, context.id().value(),
-                        Optional.ofNullable(events), sink, context::nowSeconds, () -> queued.complete(null), this::keep));
+                inner.whileWanted(() -> new ChatEndpoint(inner).complete(body, form, ID_PREFIX, (memory, _, _, _) -> new ResponsesShape(
+                        memory, object, context.id().value(), Optional.ofNullable(events), sink, context::nowSeconds, () -> queued.complete(null),
+                        this::keep)));
             }
         }
 

@@ -37,7 +37,8 @@ final class TextEndpoint {
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     tokenizer, samplerMemory);
             int most = Math.max(1, context.settings().maxChoices() / form.choices());
-            TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo));
+            TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo,
+                    bytes -> PromptTokens.checkRoom(bytes, lease)));
             int choices = prompts.all().size() * form.choices();
             ResponseHead head = context.head("cmpl-", model);
             ContentArena memory = closer.add(new ContentArena());
