@@ -43,6 +43,8 @@ struct dbs_chat {
     bool                    grammar_is_callers = false; // a caller's grammar begins with the answer, not with the generation prompt
     std::vector<std::string> openings;                  // words of which one must open the answer, a thought aside; empty: any may
     std::string              opening_thought;           // what may stand before one of them to open a thought; empty: nothing
+    bool                    is_held = false;           // the grammar is of the whole answer, as answer_grammar makes it
+    std::string             begun;                     // of a held answer: content that the prompt already holds
     common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
     bool                    continues          = false;
     std::vector<int32_t>    preserved; // sorted

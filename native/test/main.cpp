@@ -58,6 +58,7 @@ int main(int argc, char ** argv) {
     test_memory(demo);
     test_hostile(demo);
     test_tools(demo, argv[3]);
+    test_response_formats(demo, argv[3]);
     test_arguments(demo, argv[3]);
     test_goldens(demo, argv[3], argv[4]);
     test_templates(demo, argv[3]);
