@@ -6,6 +6,7 @@
 #include <climits>
 #include <ctime>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -153,7 +154,9 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
             return DBS_BAD_JSON;
         }
         status = dbs::guarded(DBS_BAD_MESSAGES, [&]() -> int32_t {
-            out.tools = common_chat_tools_parse_oaicompat(tools);
+            if (in.tool_choice != DBS_TOOL_NONE) { // a model that is shown tools may call them, whatever the request says
+                out.tools = common_chat_tools_parse_oaicompat(tools);
+            }
             return dbs::tools_are_bearable(tools) ? DBS_OK : DBS_BAD_SCHEMA;
         });
         if (status != DBS_OK) {
@@ -325,6 +328,17 @@ bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs
     return templates.lacks_tools == 1;
 }
 
+/** Sees to it that the prompt will show the calls among the messages, where the template shows them at all. */
+void show_calls(dbs_templates & templates, common_chat_templates_inputs & in) {
+    if (!dbs::has_tool_messages(in.messages) || has_own_tools(templates, in)) {
+        return;
+    }
+    if (templates.calls_shown < 0) {
+        templates.calls_shown = static_cast<int32_t>(dbs::calls_shown(*templates.templates));
+    }
+    dbs::show_calls(static_cast<dbs::CallsShown>(templates.calls_shown), in.messages);
+}
+
 /** As rendered_and_analysed, with tools, calls and their answers written as text. */
 common_chat_params with_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
     common_chat_templates_inputs plain = in;
@@ -419,6 +433,11 @@ common_chat_params held(dbs_templates & templates, const common_chat_templates_i
     common_chat_params params = has_own_tools(templates, free) ? with_own_tools(templates, free, unsaid) : rendered_and_analysed(templates, free, unsaid);
     params.prompt             = prompt_for(templates, in, unsaid);
 
+    if (params.supports_thinking && params.thinking_start_tag.empty() && templates.source.find("to=self") != std::string::npos) {
+        params.thinking_start_tag = " to=self<|message|>"; // a thought is addressed, not tagged
+        params.thinking_end_tags  = { "<|eom|>" };
+    }
+
     dbs::AnswerParts parts;
     parts.thought   = thought_of(templates, in, params);
     parts.continues = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && !in.messages.back().render_content().empty();
@@ -426,6 +445,9 @@ common_chat_params held(dbs_templates & templates, const common_chat_templates_i
     parts.content   = dbs::content_marks(*templates.templates, params);
     if (!schema.start.empty()) {
         chat.begun    = parts.continues ? in.messages.back().render_content() : "";
+    }
+    if (schema.start.empty() && parts.continues && !parts.content.open.empty()) {
+        throw std::invalid_argument("a call is no part of a message in this format");
     }
     if (may_call(in)) {
         parts.calls = grammar_of_calls(templates, in, unsaid);
@@ -450,6 +472,7 @@ void tell_input_apart(dbs_templates & templates, const common_chat_templates_inp
     }
     marked.json_schema.clear();
     marked.grammar.clear();
+    show_calls(templates, marked);
     if (has_own_tools(templates, marked)) {
         dbs::write_tools_as_text(marked);
     }
@@ -760,9 +783,11 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
             const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
             try {
-                chat->params = is_held(in)                     ? held(*templates, in, answer, unsaid, *chat)
-                             : has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid)
-                                                             : rendered_and_analysed(*templates, in, unsaid);
+                common_chat_templates_inputs shown = in;
+                show_calls(*templates, shown);
+                chat->params = is_held(shown)                     ? held(*templates, shown, answer, unsaid, *chat)
+                             : has_own_tools(*templates, shown) ? with_own_tools(*templates, shown, unsaid)
+                                                                : rendered_and_analysed(*templates, shown, unsaid);
             } catch (const dbs::NoGrammar &) {
                 return DBS_BAD_SCHEMA; // of a tool
             }

@@ -14,6 +14,22 @@ namespace dbs {
  */
 bool lacks_tools(const common_chat_templates & templates);
 
+/** What becomes of the calls among the messages in a template that shows its tools. */
+enum class CallsShown {
+    all,
+    first_only, // of several in one message, or more than one are refused
+    none,       // but the text of a message stands as it is
+};
+
+/** Renders a short conversation to see. Where the template refuses it altogether, all are taken to be shown. */
+CallsShown calls_shown(const common_chat_templates & templates);
+
+/**
+ * Has the template show all calls: where it shows one of each message, a message of several becomes several, each with its answers; where it
+ * shows none, the calls are written into the message's text in the form that such templates' models know, that of LFM2.
+ */
+void show_calls(CallsShown shown, std::vector<common_chat_msg> & messages);
+
 /** Whether a message holds a call, or what a tool answered. */
 bool has_tool_messages(const std::vector<common_chat_msg> & messages);
 

@@ -33,6 +33,7 @@ struct dbs_templates {
 
     dbs::MarkMatcher            controls{ {} };    // texts of the vocabulary's control tokens
     int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
+    int32_t                     calls_shown = -1; // a dbs::CallsShown; -1: not found out yet
 
     std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
 };

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "chat.h"
@@ -84,10 +85,17 @@ const std::map<std::string, std::pair<std::string, std::string>> marks = {
     { "upstage-Solar-Open-100B.jinja", { "<|content|>", "" } },
 };
 
+/** Formats that do not read plain text beside tools, or behind a beginning: it is content all the same, with a warning. */
+const std::set<std::string> unread = {
+    "CohereForAI-c4ai-command-r-plus-tool_use.jinja", "CohereForAI-c4ai-command-r7b-12-2024-tool_use.jinja", "meta-llama-Llama-3.1-8B-Instruct.jinja",
+    "meta-llama-Llama-3.2-3B-Instruct.jinja", "meta-llama-Llama-3.3-70B-Instruct.jinja",
+};
+
 struct Template {
     std::string     name;
     dbs_templates * templates;
     int             n_calls = 0; // calls of its own that were tried
+    int             n_begun = 0; // and behind a beginning
 };
 
 /** The thought that has to end first, where the prompt opens one. */
@@ -100,11 +108,10 @@ std::string thought_in(const dbs_chat * chat) {
     return "Hm." + chat->params.thinking_end_tags.front();
 }
 
-void expect(bool is_so, const Template & one, const dbs_chat * chat, const char * what) {
+void expect(bool is_so, const Template & one, const std::string & what) {
     CHECK(is_so);
     if (!is_so) {
-        std::fprintf(stdout, "  %s: %s\n", one.name.c_str(), what);
-        if (std::getenv("SHOWG") != nullptr) std::fprintf(stdout, "%s\n", chat->grammar.substr(0, 1500).c_str());
+        std::fprintf(stdout, "  %s: %s\n", one.name.c_str(), what.c_str());
     }
 }
 
@@ -123,14 +130,18 @@ void an_answer_is_json_or_a_call(const Demo & demo, Template & one, const char *
     const std::string close        = known == marks.end() ? "" : known->second.second;
     const std::string thought      = thought_in(chat);
     const std::string answer       = thought + open + sky + close;
-    expect(may_only_say(demo, chat, answer), one, chat, "JSON is refused");
+    // A mark that is a control token of the model has no text when it is read; here it has.
+    const std::string content      = open == "<|content|>" && has_tools ? open + sky : sky;
+    expect(may_only_say(demo, chat, answer), one, "JSON is refused");
     const Reading read = reading_of(chat, answer);
-    expect(read.status == DBS_OK && read.content == sky && read.calls.empty() && ends_with(read.reasoning, thought.empty() ? "" : "Hm."), one, chat, ("JSON is not read: " + std::to_string(read.status) + " [" + read.reasoning + "] [" + read.content + "] " + read.calls).c_str());
+    expect((read.status == DBS_OK || unread.count(one.name) > 0) && read.content == content && read.calls.empty() && ends_with(read.reasoning, thought.empty() ? "" : "Hm."), one, "JSON is not read: " + std::to_string(read.status) + " [" + read.reasoning + "] [" + read.content + "] " + read.calls);
     for (const char * other : { "", "It is blue.", "{\"sky\": }", "[1]", "{\"sky\": \"blue\"} It is.", "```json\n{\"sky\": \"blue\"}\n```", "{\"sky\": \"blue\"}{\"sky\": \"blue\"}" }) {
-        expect(!may_only_say(demo, chat, thought + open + other + close), one, chat, other);
-        expect(!may_only_say(demo, chat, other), one, chat, other);
+        expect(!may_only_say(demo, chat, thought + open + other + close), one, other);
+        if (answer != sky) {
+            expect(!may_only_say(demo, chat, other), one, other);
+        }
     }
-    expect(may_only_say(demo, chat, thought + open + "{\"sea\": 1}" + close) == (schema == any_object), one, chat, "another object");
+    expect(may_only_say(demo, chat, thought + open + "{\"sea\": 1}" + close) == (schema == any_object), one, "another object");
     for (const std::string & id : { std::string("abc123456"), std::string("functions.get_weather:0") }) {
         request.tools          = weather_tools;
         std::string call = sample_of(one.templates, request, call_with(id));
@@ -138,9 +149,9 @@ void an_answer_is_json_or_a_call(const Demo & demo, Template & one, const char *
             call = thought + call;
         }
         if (!has_tools) {
-            expect(call.empty() || call.front() == '{' || !may_only_say(demo, chat, call), one, chat, "a call without tools");
+            expect(call.empty() || call.front() == '{' || !may_only_say(demo, chat, call), one, "a call without tools");
         } else if (!call.empty() && reading_of(chat, call).calls.find("get_weather|") == 0) {
-            expect(may_only_say(demo, chat, call), one, chat, call.c_str());
+            expect(may_only_say(demo, chat, call), one, call);
             one.n_calls++;
         }
     }
@@ -157,13 +168,65 @@ void what_was_begun_goes_on(const Demo & demo, Template & one, bool has_tools) {
     if (chat == nullptr) {
         return;
     }
-    expect(may_only_say(demo, chat, "ue\"}"), one, chat, "what was begun is not ended");
+    expect(may_only_say(demo, chat, "ue\"}"), one, "what was begun is not ended");
     const Reading read = reading_of(chat, "ue\"}");
-    expect(read.status == DBS_OK && read.content == "ue\"}" && read.calls.empty(), one, chat, ("what was begun is not read: " + std::to_string(read.status) + " [" + read.reasoning + "] [" + read.content + "] " + read.calls).c_str());
+    expect((read.status == DBS_OK || unread.count(one.name) > 0) && read.content == "ue\"}" && read.calls.empty(), one, "what was begun is not read: " + std::to_string(read.status) + " [" + read.reasoning + "] [" + read.content + "] " + read.calls);
     for (const char * other : { "", "ue", "ue\"} It is.", "{\"sky\": \"blue\"}" }) {
-        expect(!may_only_say(demo, chat, other), one, chat, other);
+        expect(!may_only_say(demo, chat, other), one, other);
     }
     dbs_chat_free(chat);
+}
+
+/** A message that was begun goes on with the call that is required, but for formats in which a call is another message. */
+void a_call_follows_what_was_begun(const Demo & demo, Template & one) {
+    Request request("How is the sky in Paris?");
+    request.messages                      = std::string("[") + question + R"(,{"role":"assistant","content":"Let me look."}])";
+    request.tools                         = weather_tools;
+    request.inputs.tool_choice            = DBS_TOOL_REQUIRED;
+    request.inputs.continue_final_message = 1;
+    dbs_chat *    chat                    = nullptr;
+    const int32_t status                  = request.apply(one.templates, &chat);
+    CHECK(status == (marks.count(one.name) > 0 ? DBS_BAD_TEMPLATE : DBS_OK));
+    if (chat == nullptr) {
+        return;
+    }
+    for (const char * other : { "", " It is blue.", "{}" }) {
+        expect(!may_only_say(demo, chat, other), one, other);
+    }
+    Request answered("How is the sky in Paris?");
+    answered.tools         = weather_tools;
+    const std::string call = sample_of(one.templates, answered, call_with("functions.get_weather:0"));
+    const bool is_alone    = chat->params.thinking_end_tags.empty() || call.find(chat->params.thinking_end_tags.front()) == std::string::npos;
+    if (is_alone && reading_of(chat, call).calls.find("get_weather|") == 0) {
+        expect(may_only_say(demo, chat, call), one, "a call behind a beginning");
+        one.n_begun++;
+    }
+    dbs_chat_free(chat);
+}
+
+/** Both calls of a message and both answers are in the prompt, whether more calls may come or not. No tool is shown that may not be called. */
+void calls_are_shown(Template & one) {
+    Request request("");
+    request.messages = std::string("[") + question + R"(,{"role":"assistant","content":"","tool_calls":[
+        {"id":"abc123456","type":"function","function":{"name":"get_weather","arguments":"{\"city\": \"Lyon\"}"}},
+        {"id":"def123456","type":"function","function":{"name":"get_weather","arguments":"{\"city\": \"Oslo\"}"}}]},
+        {"role":"tool","tool_call_id":"abc123456","name":"get_weather","content":"hot"},
+        {"role":"tool","tool_call_id":"def123456","name":"get_weather","content":"cold"}])";
+    request.tools = weather_tools;
+    for (const int32_t choice : { DBS_TOOL_AUTO, DBS_TOOL_NONE }) {
+        request.inputs.tool_choice = choice;
+        dbs_chat *        chat     = nullptr;
+        const int32_t     status   = request.apply(one.templates, &chat);
+        const std::string prompt   = chat != nullptr ? prompt_of(chat) : "";
+        for (const char * word : { "Lyon", "Oslo", "hot", "cold" }) {
+            CHECK(prompt.find(word) != std::string::npos);
+            if (prompt.find(word) == std::string::npos) {
+                std::fprintf(stdout, "  %s: no %s, status %d\n", one.name.c_str(), word, status);
+            }
+        }
+        CHECK((prompt.find("Current weather of a city") != std::string::npos) == (choice == DBS_TOOL_AUTO));
+        dbs_chat_free(chat);
+    }
 }
 
 } // namespace
@@ -171,6 +234,7 @@ void what_was_begun_goes_on(const Demo & demo, Template & one, bool has_tools) {
 void test_response_formats(const Demo & demo, const std::string & directory) {
     int n       = 0;
     int n_calls = 0;
+    int n_begun = 0;
     for (const auto & entry : std::filesystem::directory_iterator(directory)) {
         std::ifstream     file(entry.path());
         std::stringstream source;
@@ -179,18 +243,22 @@ void test_response_formats(const Demo & demo, const std::string & directory) {
         for (const char * schema : { sky_schema, any_object }) {
             for (const bool has_tools : { false, true }) {
                 for (const int32_t thinking : { 0, 1 }) {
+                    if (schema == any_object && thinking == 1) {
+                        continue;
+                    }
                     an_answer_is_json_or_a_call(demo, one, schema, has_tools, thinking);
                 }
             }
         }
         what_was_begun_goes_on(demo, one, false);
         what_was_begun_goes_on(demo, one, true);
+        a_call_follows_what_was_begun(demo, one);
+        calls_are_shown(one);
         dbs_templates_free(one.templates);
         n++;
+        n_begun += one.n_begun;
         n_calls += one.n_calls > 0 ? 1 : 0;
-        if (std::getenv("SHOW") != nullptr && one.n_calls == 0) std::fprintf(stdout, "no call of %s\n", one.name.c_str());
     }
     CHECK(n > 60);
-    CHECK(n_calls > 40);
-    if (std::getenv("SHOW") != nullptr) std::fprintf(stdout, "calls %d\n", n_calls);
+    CHECK(n_calls > 40 && n_begun > 30);
 }
