@@ -65,7 +65,9 @@ std::string optional_marks(const std::string & text) {
 
 /** The longest end of `text` that one of the words begins with. */
 std::vector<uint32_t> kept_of(std::vector<uint32_t> text, const std::vector<std::vector<uint32_t>> & words) {
-    const auto begins_one = [&](const std::vector<uint32_t> & word) { return word.size() >= text.size() && std::equal(text.begin(), text.end(), word.begin()); };
+    const auto begins_one = [&](const std::vector<uint32_t> & word) {
+        return word.size() >= text.size() && std::equal(text.begin(), text.end(), word.begin());
+    };
     while (!text.empty() && std::none_of(words.begin(), words.end(), begins_one)) {
         text.erase(text.begin());
     }

@@ -363,6 +363,10 @@ common_chat_params with_own_tools(dbs_templates & templates, const common_chat_t
     return params;
 }
 
+common_chat_params as_asked(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    return has_own_tools(templates, in) ? with_own_tools(templates, in, unsaid) : rendered_and_analysed(templates, in, unsaid);
+}
+
 /** The prompt of a request whose format is another one's. */
 std::string prompt_for(dbs_templates & templates, common_chat_templates_inputs in, bool unsaid) {
     if (has_own_tools(templates, in)) {
@@ -430,7 +434,7 @@ common_chat_params held(dbs_templates & templates, const common_chat_templates_i
     if (free.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED) {
         free.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO;
     }
-    common_chat_params params = has_own_tools(templates, free) ? with_own_tools(templates, free, unsaid) : rendered_and_analysed(templates, free, unsaid);
+    common_chat_params params = as_asked(templates, free, unsaid);
     params.prompt             = prompt_for(templates, in, unsaid);
 
     if (params.supports_thinking && params.thinking_start_tag.empty() && templates.source.find("to=self") != std::string::npos) {
@@ -785,9 +789,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
             try {
                 common_chat_templates_inputs shown = in;
                 show_calls(*templates, shown);
-                chat->params = is_held(shown)                     ? held(*templates, shown, answer, unsaid, *chat)
-                             : has_own_tools(*templates, shown) ? with_own_tools(*templates, shown, unsaid)
-                                                                : rendered_and_analysed(*templates, shown, unsaid);
+                chat->params = is_held(shown) ? held(*templates, shown, answer, unsaid, *chat) : as_asked(*templates, shown, unsaid);
             } catch (const dbs::NoGrammar &) {
                 return DBS_BAD_SCHEMA; // of a tool
             }

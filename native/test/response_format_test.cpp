@@ -23,6 +23,10 @@ struct Reading {
     std::string calls;
 };
 
+std::string words_of(const Reading & read) {
+    return "status " + std::to_string(read.status) + ", reasoning [" + read.reasoning + "], content [" + read.content + "], calls " + read.calls;
+}
+
 Reading reading_of(const dbs_chat * chat, const std::string & raw) {
     dbs_parser *      parser = nullptr;
     const dbs_delta * deltas = nullptr;
@@ -134,8 +138,11 @@ void an_answer_is_json_or_a_call(const Demo & demo, Template & one, const char *
     const std::string content      = open == "<|content|>" && has_tools ? open + sky : sky;
     expect(may_only_say(demo, chat, answer), one, "JSON is refused");
     const Reading read = reading_of(chat, answer);
-    expect((read.status == DBS_OK || unread.count(one.name) > 0) && read.content == content && read.calls.empty() && ends_with(read.reasoning, thought.empty() ? "" : "Hm."), one, "JSON is not read: " + std::to_string(read.status) + " [" + read.reasoning + "] [" + read.content + "] " + read.calls);
-    for (const char * other : { "", "It is blue.", "{\"sky\": }", "[1]", "{\"sky\": \"blue\"} It is.", "```json\n{\"sky\": \"blue\"}\n```", "{\"sky\": \"blue\"}{\"sky\": \"blue\"}" }) {
+    const bool    is_read = read.content == content && read.calls.empty() && ends_with(read.reasoning, thought.empty() ? "" : "Hm.");
+    expect(is_read && (read.status == DBS_OK || unread.count(one.name) > 0), one, "JSON is not read, but " + words_of(read));
+    const std::string twice  = std::string(sky) + sky;
+    const std::string fenced = std::string("```json\n") + sky + "\n```";
+    for (const std::string & other : { std::string(), std::string("It is blue."), std::string("{\"sky\": }"), std::string("[1]"), twice, fenced }) {
         expect(!may_only_say(demo, chat, thought + open + other + close), one, other);
         if (answer != sky) {
             expect(!may_only_say(demo, chat, other), one, other);
@@ -170,7 +177,8 @@ void what_was_begun_goes_on(const Demo & demo, Template & one, bool has_tools) {
     }
     expect(may_only_say(demo, chat, "ue\"}"), one, "what was begun is not ended");
     const Reading read = reading_of(chat, "ue\"}");
-    expect((read.status == DBS_OK || unread.count(one.name) > 0) && read.content == "ue\"}" && read.calls.empty(), one, "what was begun is not read: " + std::to_string(read.status) + " [" + read.reasoning + "] [" + read.content + "] " + read.calls);
+    const bool    is_read = read.content == "ue\"}" && read.calls.empty();
+    expect(is_read && (read.status == DBS_OK || unread.count(one.name) > 0), one, "what was begun is not read, but " + words_of(read));
     for (const char * other : { "", "ue", "ue\"} It is.", "{\"sky\": \"blue\"}" }) {
         expect(!may_only_say(demo, chat, other), one, other);
     }
