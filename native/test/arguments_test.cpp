@@ -104,7 +104,8 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
 void test_arguments(const Demo & demo, const std::string & directory) {
     // What gets through: required parameters of one format, how many items an array has in another, and everything where no argument is held.
     const std::map<std::string, std::string> leaky = { { "muse-glimmer.jinja", "3" }, { "MiniMax-M3.jinja", "5" },
-                                                       { "google-gemma-4-31B-it-interleaved.jinja", "0123456" }, { "LFM2.5-8B-A1B.jinja", "012456" } };
+                                                       { "google-gemma-4-31B-it-interleaved.jinja", "0123456" }, { "LFM2.5-8B-A1B.jinja", "012456" },
+                                                       { "LFM2.5-Instruct.jinja", "012456" },            { "LFM2-8B-A1B.jinja", "012456" } };
     std::map<std::string, int> holds;
     int                        n_read = 0;
     for (const auto & entry : std::filesystem::directory_iterator(directory)) {
