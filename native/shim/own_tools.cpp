@@ -240,7 +240,6 @@ void write_tools_as_text(common_chat_templates_inputs & in) {
 void expect_calls_as_text(common_chat_params & params, const common_chat_templates_inputs & in, const std::string & beginning) {
     const common_json tools    = common_chat_tools_to_json_oaicompat(in.tools);
     const bool        required = in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED;
-    const common_json schema   = in.json_schema.empty() || required ? common_json() : common_json::parse(in.json_schema);
     const std::string start    = params.thinking_start_tag;
     const std::string end      = params.thinking_end_tags.empty() ? std::string() : params.thinking_end_tags.front();
 
@@ -255,25 +254,19 @@ void expect_calls_as_text(common_chat_params & params, const common_chat_templat
         common_peg_parser call  = p.standard_json_tools(call_start, call_end, tools, false, true);
         common_peg_parser calls = in.parallel_tool_calls ? p.trigger_rule("tool-calls", p.one_or_more(call + p.space())) : call + p.space();
         common_peg_parser answer = calls;
-        if (schema.is_object()) {
-            answer = p.choice({ calls, p.content(p.schema(p.json(), "response-format", schema)) + p.space() });
-        } else if (!required) {
+        if (!required) {
             answer = p.optional(p.content(p.until(call_start))) + p.optional(calls);
         }
         return p.prefix(beginning, start) << thought + answer + p.end();
     });
     params.format       = COMMON_CHAT_FORMAT_PEG_NATIVE;
     params.parser       = parser.save();
-    params.grammar_lazy = !required && !schema.is_object();
+    params.grammar_lazy = !required;
     params.grammar      = build_grammar([&](const common_grammar_builder & builder) {
         for (const common_json & tool : tools) {
             const common_json & function = tool.at("function");
             common_json         arguments = function.contains("parameters") ? function.at("parameters") : common_json::object();
             builder.resolve_refs(arguments);
-        }
-        if (schema.is_object()) {
-            common_json copy = schema;
-            builder.resolve_refs(copy);
         }
         parser.build_grammar(builder, params.grammar_lazy);
     });

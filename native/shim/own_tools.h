@@ -40,7 +40,7 @@ bool has_tool_messages(const std::vector<common_chat_msg> & messages);
 void write_tools_as_text(common_chat_templates_inputs & in);
 
 /**
- * Gives a rendered prompt the parser and the grammar of our form of calls.
+ * Gives a rendered prompt the parser and the grammar of our form of calls. A schema for content is not looked at.
  *
  * @param in the request as it was before write_tools_as_text
  * @param beginning what the template writes before an answer, without the beginning of a message that is continued
