@@ -46,7 +46,7 @@ std::string rendered_call(const dbs_templates & templates, const std::string & i
     in.messages           = { question, call, answer };
     in.tools              = { { probe_name, "Does nothing.", R"({"type":"object","properties":{"city":{"type":"string"}}})" } };
     in.tool_choice        = COMMON_CHAT_TOOL_CHOICE_NONE;
-    in.force_pure_content = templates.is_analysed;
+    in.force_pure_content = templates.analysis != nullptr;
     try {
         return common_chat_templates_apply(templates.templates.get(), in).prompt;
     } catch (const std::bad_alloc &) {

@@ -8,12 +8,14 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "chat-peg-parser.h"
 #include "reasoning-budget.h"
 
+#include "answer_grammar.h"
 #include "call_history.h"
 #include "deep_stack.h"
 #include "format_marks.h"
@@ -126,23 +128,13 @@ std::string date(int64_t seconds, const char * format) {
     return std::string(text, std::strftime(text, sizeof(text), format, &parts));
 }
 
-// Upstream builds an answer's grammar around this in place of the request's schema, and its one literal then becomes a rule of ours.
-const std::string stand_in_schema  = R"({"const":{"dbs-schema":true}})";
-const std::string stand_in_literal = R"("{\"dbs-schema\":true}")";
+// Templates that show the answer's schema are given this in its place: it is parsed and written anew on its way.
+const std::string stand_in_schema = R"({"const":{"dbs-schema":true}})";
 
 void replace_all(std::string & text, const std::string & from, const std::string & to) {
     for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
         text.replace(at, from.size(), to);
     }
-}
-
-/** Puts the request's schema where its stand-in is: in the grammar, and in the prompts of templates that show it. */
-void put_schema(const dbs_slice & schema, const dbs::SchemaGrammar & answer, common_chat_params & params) {
-    if (!params.grammar.empty()) {
-        replace_all(params.grammar, stand_in_literal, answer.start);
-        params.grammar += "\n" + answer.rules;
-    }
-    replace_all(params.prompt, common_json::parse(stand_in_schema).dump(), text_of(schema));
 }
 
 /** Fills `out` from `in`, checking each JSON text on its way, and `answer` from its schema. */
@@ -164,7 +156,9 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
             return DBS_BAD_JSON;
         }
         status = dbs::guarded(DBS_BAD_MESSAGES, [&]() -> int32_t {
-            out.tools = common_chat_tools_parse_oaicompat(tools);
+            if (in.tool_choice != DBS_TOOL_NONE) { // a model that is shown tools may call them, whatever the request says
+                out.tools = common_chat_tools_parse_oaicompat(tools);
+            }
             return dbs::tools_are_bearable(tools) ? DBS_OK : DBS_BAD_SCHEMA;
         });
         if (status != DBS_OK) {
@@ -370,6 +364,17 @@ bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs
     return templates.lacks_tools == 1;
 }
 
+/** Sees to it that the prompt will show the calls among the messages, where the template shows them at all. */
+void show_calls(dbs_templates & templates, common_chat_templates_inputs & in) {
+    if (!dbs::has_tool_messages(in.messages) || has_own_tools(templates, in)) {
+        return;
+    }
+    if (templates.calls_shown < 0) {
+        templates.calls_shown = static_cast<int32_t>(dbs::calls_shown(*templates.templates));
+    }
+    dbs::show_calls(static_cast<dbs::CallsShown>(templates.calls_shown.load()), in.messages);
+}
+
 /** As rendered_and_analysed, with tools, calls and their answers written as text. */
 common_chat_params with_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
     common_chat_templates_inputs plain = in;
@@ -394,6 +399,105 @@ common_chat_params with_own_tools(dbs_templates & templates, const common_chat_t
     return params;
 }
 
+common_chat_params as_asked(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    return has_own_tools(templates, in) ? with_own_tools(templates, in, unsaid) : rendered_and_analysed(templates, in, unsaid);
+}
+
+/** The prompt of a request whose format is another one's. */
+std::string prompt_for(dbs_templates & templates, common_chat_templates_inputs in, bool unsaid) {
+    if (has_own_tools(templates, in)) {
+        const std::string schema = in.json_schema;
+        dbs::write_tools_as_text(in);
+        in.json_schema = schema;
+    }
+    return rendered_as_asked(templates, in, unsaid).prompt;
+}
+
+/** A grammar of calls alone, from the first mark of the first call on; empty where none can be had. */
+std::string grammar_of_calls(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    common_chat_templates_inputs calling = in;
+    calling.json_schema.clear();
+    calling.continue_final_message = COMMON_CHAT_CONTINUATION_NONE;
+    if (calling.messages.back().role == "assistant") {
+        calling.messages.pop_back();
+    }
+    if (has_own_tools(templates, calling)) {
+        calling.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO;
+        return with_own_tools(templates, calling, unsaid).grammar;
+    }
+    // Where a call is voluntary some formats would take none at all for a call.
+    calling.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+    const dbs::ToolSchemas schemas(calling.tools);
+    calling.tools               = schemas.stand_ins();
+    common_chat_params required = common_chat_templates_apply(templates.templates.get(), calling);
+    required.grammar_lazy       = true;
+    schemas.enforce(required);
+    return required.grammar;
+}
+
+/** Where the prompt leaves an answer's thought. */
+dbs::Thought thought_of(const dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params & params) {
+    if (in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && !in.messages.back().render_content().empty()) {
+        return dbs::Thought::none;
+    }
+    const size_t open = params.thinking_start_tag.empty() ? std::string::npos : params.generation_prompt.rfind(params.thinking_start_tag);
+    if (open == std::string::npos) {
+        const bool may_think = in.enable_thinking || !templates.reads_thinking;
+        return params.supports_thinking && may_think ? dbs::Thought::may_come : dbs::Thought::none;
+    }
+    for (const std::string & tag : params.thinking_end_tags) {
+        if (params.generation_prompt.find(tag, open) != std::string::npos) {
+            return dbs::Thought::none;
+        }
+    }
+    return dbs::Thought::is_open;
+}
+
+/** Whether an answer is held to a grammar from its first token on, and not only from where a call begins. */
+bool is_held(const common_chat_templates_inputs & in) {
+    return !in.json_schema.empty() ||
+           (may_call(in) && in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE);
+}
+
+/**
+ * The format of an answer that is JSON under a schema, or a call where tools may be called. Upstream's own formats for that differ: some leave
+ * the schema or the tools out, some cannot begin within a message. Here the answer is read as any other is, and our grammar holds it.
+ */
+common_chat_params held(dbs_templates & templates, const common_chat_templates_inputs & in, const dbs::SchemaGrammar & schema, bool unsaid,
+                        dbs_chat & chat) {
+    common_chat_templates_inputs free = in;
+    free.json_schema.clear();
+    if (free.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED) {
+        free.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO;
+    }
+    common_chat_params params = as_asked(templates, free, unsaid);
+    params.prompt             = prompt_for(templates, in, unsaid);
+
+    if (params.supports_thinking && params.thinking_start_tag.empty() && templates.source.find("to=self") != std::string::npos) {
+        params.thinking_start_tag = " to=self<|message|>"; // a thought is addressed, not tagged
+        params.thinking_end_tags  = { "<|eom|>" };
+    }
+
+    dbs::AnswerParts parts;
+    parts.thought   = thought_of(templates, in, params);
+    parts.continues = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && !in.messages.back().render_content().empty();
+    parts.schema    = schema.start;
+    parts.content   = dbs::content_marks(*templates.templates, params);
+    if (!schema.start.empty()) {
+        chat.begun    = parts.continues ? in.messages.back().render_content() : "";
+    }
+    if (schema.start.empty() && parts.continues && !parts.content.open.empty()) {
+        throw std::invalid_argument("a call is no part of a message in this format");
+    }
+    if (may_call(in)) {
+        parts.calls = grammar_of_calls(templates, in, unsaid);
+    }
+    params.grammar      = dbs::answer_grammar(params, parts) + schema.rules;
+    params.grammar_lazy = false;
+    chat.is_held        = true;
+    return params;
+}
+
 /**
  * Renders the prompt once more where the request's own texts hold the text of a control token, so that it is known which were the
  * template's. Only the prompt is taken from that: names and schemas in the grammar stay what they are.
@@ -408,6 +512,7 @@ void tell_input_apart(dbs_templates & templates, const common_chat_templates_inp
     }
     marked.json_schema.clear();
     marked.grammar.clear();
+    show_calls(templates, marked);
     if (has_own_tools(templates, marked)) {
         dbs::write_tools_as_text(marked);
     }
@@ -423,9 +528,8 @@ std::string anchored(const std::string & pattern) {
     return (pattern.front() == '^' ? "" : "^") + pattern + (pattern.back() == '$' ? "" : "$");
 }
 
-/** The generation prompt's tokens, without the space that some tokenizers put before a leading special token. */
-std::vector<int32_t> generation_prompt_tokens(const dbs_chat & chat, const llama_vocab * vocab) {
-    const std::string & prompt = chat.params.generation_prompt;
+/** A text's tokens, without the space that some tokenizers put before a leading special token. */
+std::vector<int32_t> without_leading_space(const std::string & prompt, const llama_vocab * vocab) {
     if (prompt.empty()) {
         return {};
     }
@@ -481,7 +585,7 @@ llama_sampler * thought_watch(const dbs_chat & chat, const llama_vocab * vocab) 
         return nullptr;
     }
     llama_sampler * watch = common_reasoning_budget_init(vocab, { dbs::tokens_of(vocab, chat.params.thinking_start_tag) }, ends, ends.front(), INT_MAX);
-    for (const int32_t token : generation_prompt_tokens(chat, vocab)) {
+    for (const int32_t token : without_leading_space(chat.params.generation_prompt, vocab)) {
         llama_sampler_accept(watch, token);
     }
     return watch;
@@ -701,6 +805,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         }
         if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
             in.json_schema.clear(); // it is for content, and there will be none
+            answer = {};
         }
         dbs::fill_empty_arguments(in.messages);
         if (!has_own_tools(*templates, in) && !dbs::fit_calls(*templates, in.messages)) {
@@ -710,9 +815,14 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
             const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
             try {
-                chat->params = has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid) : rendered_and_analysed(*templates, in, unsaid);
+                common_chat_templates_inputs shown = in;
+                show_calls(*templates, shown);
+                chat->params = is_held(shown) ? held(*templates, shown, answer, unsaid, *chat) : as_asked(*templates, shown, unsaid);
             } catch (const dbs::NoGrammar &) {
                 return DBS_BAD_SCHEMA; // of a tool
+            }
+            if (!in.json_schema.empty()) {
+                replace_all(chat->params.prompt, common_json::parse(stand_in_schema).dump(), text_of(inputs->json_schema));
             }
             tell_input_apart(*templates, in, unsaid, *chat);
             return DBS_OK;
@@ -720,10 +830,7 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         if (status != DBS_OK) {
             return status;
         }
-        if (!in.json_schema.empty()) {
-            put_schema(inputs->json_schema, answer, chat->params);
-        }
-        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && !has_own_tools(*templates, in)) {
+        if (!chat->is_held && in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && !has_own_tools(*templates, in)) {
             chat->openings        = openings_of_a_call(*templates, in, chat->params);
             chat->opening_thought = may_open_a_thought(in, chat->params) ? chat->params.thinking_start_tag : std::string();
         }
@@ -814,8 +921,8 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
             grammar->thought  = grammar->thinking != nullptr ? thought_guard(*chat, vocab) : nullptr;
         }
         if (!grammar->lazy && !chat->grammar_is_callers) {
-            // The format's grammar describes the whole turn, of which the template has already written the beginning.
-            for (const int32_t token : generation_prompt_tokens(*chat, vocab)) {
+            // The format's grammar describes the whole turn, of which the template has already written the beginning; a held one's, the content.
+            for (const int32_t token : without_leading_space(chat->is_held ? chat->begun : chat->params.generation_prompt, vocab)) {
                 if (llama_vocab_is_eog(vocab, token)) {
                     return DBS_BAD_GRAMMAR; // it has no place within an answer
                 }

@@ -310,7 +310,9 @@ typedef struct dbs_chat_inputs {
 /*
  * Renders the prompt and prepares grammar and parser. The caller has bounded the depth of every JSON text.
  * Where a template shows no tools, or upstream finds no grammar for its calls, tools are described in the system message and a call is JSON
- * between <tool_call> tags. A required call makes json_schema moot.
+ * between <tool_call> tags. A required call makes json_schema moot; beside tools that may be called the answer is a call or JSON under the
+ * schema. Tools that may not be called are not shown. Calls among the messages are, whatever the template: one a message where it shows no
+ * more. DBS_BAD_TEMPLATE also for a required call within a message that is continued, where the format's calls are messages of their own.
  * enable_thinking among the kwargs comes before the member of that name. DBS_INVALID_ARGUMENT for a grammar beside a schema, or beside
  * tools that may be called; DBS_BAD_SCHEMA also for a tool's parameters.
  */

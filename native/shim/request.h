@@ -38,6 +38,8 @@ struct dbs_templates {
     bool                      has_tool_template = false; // requests with tools are rendered by another text
     dbs::MarkMatcher          controls{ {} };            // texts of the vocabulary's control tokens
 
+    std::atomic<int32_t>      calls_shown{ -1 };         // a dbs::CallsShown; -1: not found out yet; whoever finds it out finds the same
+
     std::unique_ptr<const dbs::TemplateAnalysis> analysis; // NULL: upstream's own reader of this template is asked each time
 
     // What calls among the messages look like, found out when a request has some; see call_history.h. Whoever finds it out finds the same.
@@ -55,6 +57,8 @@ struct dbs_chat {
     bool                    grammar_is_callers = false; // a caller's grammar begins with the answer, not with the generation prompt
     std::vector<std::string> openings;                  // words of which one must open the answer, a thought aside; empty: any may
     std::string              opening_thought;           // what may stand before one of them to open a thought; empty: nothing
+    bool                    is_held = false;           // the grammar is of the whole answer, as answer_grammar makes it
+    std::string             begun;                     // of a held answer: content that the prompt already holds
     common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
     bool                    continues          = false;
     std::vector<int32_t>    preserved; // sorted

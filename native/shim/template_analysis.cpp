@@ -8,10 +8,6 @@ namespace dbs {
 
 namespace {
 
-std::string piece_or_nothing(const llama_vocab * vocab, int32_t token) {
-    return token == LLAMA_TOKEN_NULL ? std::string() : piece_of(vocab, token);
-}
-
 std::string trimmed(const std::string & text) {
     const char * const spaces = " \t\n\v\f\r";
     const size_t       begin  = text.find_first_not_of(spaces);

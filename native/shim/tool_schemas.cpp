@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <unordered_set>
 
 #include "chat-peg-parser.h"
 
@@ -87,6 +88,31 @@ bool is_scalar(const common_json & schema) {
     const bool        is_one = schema.is_object() && schema.contains("type") && schema.at("type").is_string();
     const std::string type   = is_one ? schema.at("type").get<std::string>() : "";
     return type == "string" || type == "integer" || type == "number";
+}
+
+/** A string of Python in single quotes, as some templates write them, where that says as much as the schema: for any string, and for listed ones. */
+std::string single_quoted(const common_json & schema) {
+    static const std::unordered_set<std::string> notes = { "type", "enum", "description", "title", "default", "examples", "$comment", "deprecated" };
+    for (const auto & [keyword, value] : schema.items()) {
+        if (notes.count(keyword) == 0) {
+            return "";
+        }
+    }
+    if (schema.at("type") != "string") {
+        return "";
+    }
+    if (!schema.contains("enum")) {
+        return R"("'" ([^'\\\x00-\x1F] | "\\" ["'\\/bfnrt])* "'")";
+    }
+    std::string listed;
+    for (const common_json & value : schema.at("enum")) {
+        const std::string text = value.is_string() ? value.get<std::string>() : "";
+        const bool        is_plain = std::none_of(text.begin(), text.end(), [](unsigned char c) { return c == '\'' || c == '\\' || c < 0x20; });
+        if (value.is_string() && is_plain) {
+            listed += (listed.empty() ? "" : " | ") + gbnf_literal("'" + text + "'");
+        }
+    }
+    return listed;
 }
 
 bool resolves_to_string(common_schema_info & info, const common_json & schema) {
@@ -207,7 +233,14 @@ std::optional<std::string> ToolSchemas::value_rule_of(const std::string & tool, 
             switch (form) {
                 case ValueForm::TEXT: return text_rules(schema, root, rules);
                 case ValueForm::JSON: return schema_rules(schema, root, rules);
-                case ValueForm::PYTHON: return is_scalar(schema) ? schema_rules(schema, root, rules) : std::nullopt;
+                case ValueForm::PYTHON: {
+                    if (!is_scalar(schema)) {
+                        return std::nullopt;
+                    }
+                    const std::optional<std::string> json   = schema_rules(schema, root, rules);
+                    const std::string                python = json ? single_quoted(schema) : std::string();
+                    return python.empty() ? json : rules.add(*json + " | " + python);
+                }
             }
         }
     }

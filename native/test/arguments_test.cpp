@@ -106,7 +106,8 @@ std::string leaks_of(const Demo & demo, dbs_templates * templates, Request reque
 void test_arguments(const Demo & demo, const std::string & directory) {
     // What gets through: required parameters of one format, how many items an array has in another, arrays in a third, everything in the last.
     const std::map<std::string, std::string> leaky = { { "muse-glimmer.jinja", "3" }, { "MiniMax-M3.jinja", "5" },
-                                                       { "google-gemma-4-31B-it-interleaved.jinja", "0123456" }, { "LFM2.5-8B-A1B.jinja", "45" } };
+                                                       { "google-gemma-4-31B-it-interleaved.jinja", "0123456" }, { "LFM2.5-8B-A1B.jinja", "45" },
+                                                       { "LFM2.5-Instruct.jinja", "45" },                { "LFM2-8B-A1B.jinja", "45" } };
     std::map<std::string, int> holds;
     int                        n_read = 0;
     for (const auto & entry : std::filesystem::directory_iterator(directory)) {

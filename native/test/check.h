@@ -138,6 +138,7 @@ void test_triggers();
 void test_hostile(const Demo & demo);
 void test_history(const Demo & demo, const std::string & directory);
 void test_goldens(const Demo & demo, const std::string & directory, const std::string & golden_file);
+void test_response_formats(const Demo & demo, const std::string & directory);
 void test_tools(const Demo & demo, const std::string & directory);
 void test_arguments(const Demo & demo, const std::string & directory);
 void test_templates(const Demo & demo, const std::string & directory);

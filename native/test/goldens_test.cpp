@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "chat.h"
+#include "own_tools.h"
 #include "request.h"
 
 namespace {
@@ -233,7 +234,9 @@ std::string golden_of(const Demo & demo, const std::string & source, const std::
         dbs_chat * chat                = request.applied(templates);
         for (const char * said : { answer, one_call }) {
             const std::string sample = sample_of(templates, request, said);
-            if (!sample.empty()) {
+            // Where such calls are rendered as several messages, they are no one answer.
+            const bool is_divided = said == answer && templates->calls_shown == static_cast<int32_t>(dbs::CallsShown::first_only);
+            if (!sample.empty() && !is_divided) {
                 out += "sample " + on_one_line(sample) + "\nread " + read_in_every_way(chat, sample).text() + "\n";
             }
         }

@@ -59,6 +59,7 @@ int main(int argc, char ** argv) {
     test_memory(demo);
     test_hostile(demo);
     test_tools(demo, argv[3]);
+    test_response_formats(demo, argv[3]);
     test_arguments(demo, argv[3]);
     test_history(demo, argv[3]);
     test_goldens(demo, argv[3], argv[4]);
