@@ -6,14 +6,17 @@
 #include <climits>
 #include <ctime>
 #include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "chat-auto-parser.h"
 #include "chat-peg-parser.h"
-#include "json-schema-to-grammar.h"
 #include "reasoning-budget.h"
 
+#include "answer_grammar.h"
+#include "call_history.h"
 #include "deep_stack.h"
 #include "format_marks.h"
 #include "gbnf_check.h"
@@ -24,6 +27,7 @@
 #include "sampling.h"
 #include "schema_grammar.h"
 #include "schema_weight.h"
+#include "tool_schemas.h"
 #include "vocab.h"
 
 namespace {
@@ -124,44 +128,13 @@ std::string date(int64_t seconds, const char * format) {
     return std::string(text, std::strftime(text, sizeof(text), format, &parts));
 }
 
-/** Why the template did not render: the schema or a tool's parameters when the converter refuses them, otherwise the template. */
-int32_t blame(const common_chat_templates_inputs & inputs) {
-    const auto converts = [](const std::string & schema) {
-        try {
-            json_schema_to_grammar(common_json::parse(schema));
-            return true;
-        } catch (...) {
-            return false;
-        }
-    };
-    if (!inputs.json_schema.empty() && !converts(inputs.json_schema)) {
-        return DBS_BAD_SCHEMA;
-    }
-    for (const common_chat_tool & tool : inputs.tools) {
-        if (!converts(tool.parameters)) {
-            return DBS_BAD_SCHEMA;
-        }
-    }
-    return DBS_BAD_TEMPLATE;
-}
-
-// Upstream builds an answer's grammar around this in place of the request's schema, and its one literal then becomes a rule of ours.
-const std::string stand_in_schema  = R"({"const":{"dbs-schema":true}})";
-const std::string stand_in_literal = R"("{\"dbs-schema\":true}")";
+// Templates that show the answer's schema are given this in its place: it is parsed and written anew on its way.
+const std::string stand_in_schema = R"({"const":{"dbs-schema":true}})";
 
 void replace_all(std::string & text, const std::string & from, const std::string & to) {
     for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
         text.replace(at, from.size(), to);
     }
-}
-
-/** Puts the request's schema where its stand-in is: in the grammar, and in the prompts of templates that show it. */
-void put_schema(const dbs_slice & schema, const dbs::SchemaGrammar & answer, common_chat_params & params) {
-    if (!params.grammar.empty()) {
-        replace_all(params.grammar, stand_in_literal, answer.start);
-        params.grammar += "\n" + answer.rules;
-    }
-    replace_all(params.prompt, common_json::parse(stand_in_schema).dump(), text_of(schema));
 }
 
 /** Fills `out` from `in`, checking each JSON text on its way, and `answer` from its schema. */
@@ -183,7 +156,9 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
             return DBS_BAD_JSON;
         }
         status = dbs::guarded(DBS_BAD_MESSAGES, [&]() -> int32_t {
-            out.tools = common_chat_tools_parse_oaicompat(tools);
+            if (in.tool_choice != DBS_TOOL_NONE) { // a model that is shown tools may call them, whatever the request says
+                out.tools = common_chat_tools_parse_oaicompat(tools);
+            }
             return dbs::tools_are_bearable(tools) ? DBS_OK : DBS_BAD_SCHEMA;
         });
         if (status != DBS_OK) {
@@ -235,21 +210,6 @@ int32_t read_inputs(const dbs_templates & templates, const dbs_chat_inputs & in,
     return DBS_OK;
 }
 
-/**
- * Whether upstream has no reader of its own for this template and analyses it instead. The answer's format is then the same whatever the
- * messages say, while a special reader may look at them.
- */
-bool is_analysed(const std::string & source) {
-    try {
-        const common_chat_template    text(source, "", "");
-        autoparser::generation_params params;
-        params.messages = common_json::parse_no_throw(R"([{"role": "user", "content": "x"}])");
-        return !common_chat_try_specialized_template(text, source, params).has_value();
-    } catch (...) {
-        return false;
-    }
-}
-
 /** Whether a request says nothing that shapes its answer's format but the switches in request_format. */
 bool has_common_format(const common_chat_templates_inputs & in) {
     if (!in.tools.empty() || !in.json_schema.empty() || !in.grammar.empty() || in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE) {
@@ -266,43 +226,118 @@ bool is_of(const request_format & format, const common_chat_templates_inputs & i
            format.reasoning == in.reasoning_format;
 }
 
-/** Renders the prompt alone: upstream's analysis of a template costs some milliseconds each time, many times what rendering costs. */
-common_chat_params rendered(const common_chat_templates & templates, const common_chat_templates_inputs & in) {
+bool may_call(const common_chat_templates_inputs & in) {
+    return !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+}
+
+/** Whether the analysis that has been made once holds for a request. */
+bool is_ready_for(const dbs_templates & templates, const common_chat_templates_inputs & in) {
+    const bool continues_nothing = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && in.messages.back().empty();
+    return templates.analysis != nullptr && !continues_nothing && (in.tools.empty() || !templates.has_tool_template);
+}
+
+/**
+ * Renders the prompt alone. Upstream's analysis of a template costs some milliseconds each time, many times what rendering costs. Its
+ * readers of tools do not show in the prompt whether a tool must be called, so that with no choice its converter of schemas stays out of it.
+ */
+common_chat_params rendered(const dbs_templates & templates, const common_chat_templates & which, const common_chat_templates_inputs & in) {
     common_chat_templates_inputs plain = in;
-    plain.force_pure_content           = true;
-    return common_chat_templates_apply(&templates, plain);
+    plain.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_NONE;
+    if (in.continue_final_message == COMMON_CHAT_CONTINUATION_NONE) {
+        plain.force_pure_content = templates.analysis != nullptr;
+        return common_chat_templates_apply(&which, plain);
+    }
+    if (!is_ready_for(templates, in)) {
+        return common_chat_templates_apply(&which, plain);
+    }
+    plain.messages.pop_back();
+    plain.continue_final_message = COMMON_CHAT_CONTINUATION_NONE;
+    plain.add_generation_prompt  = false;
+    plain.force_pure_content     = true;
+    common_chat_params text      = common_chat_templates_apply(&which, plain);
+    text.generation_prompt       = templates.analysis->continued(text.generation_prompt, in.messages.back());
+    text.prompt += text.generation_prompt;
+    return text;
+}
+
+/** As common_chat_templates_apply, with the analysis of the template that has been made once where there is one. */
+common_chat_params analysed(const dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params * text) {
+    if (is_ready_for(templates, in)) {
+        try {
+            common_chat_params found = templates.analysis->apply(in);
+            if (text == nullptr || found.generation_prompt == text->generation_prompt) { // the parser begins with it
+                return found;
+            }
+        } catch (const std::bad_alloc &) {
+            throw;
+        } catch (...) {
+            // A template that does not take our message: upstream is asked with the request's own.
+        }
+    }
+    return common_chat_templates_apply(templates.templates.get(), in);
+}
+
+/** As common_chat_templates_apply, with the arguments of calls in our rules. */
+common_chat_params apply_with_tools(const dbs_templates & templates, const common_chat_templates_inputs & in) {
+    const dbs::ToolSchemas       schemas(in.tools);
+    common_chat_templates_inputs stand_in = in;
+    stand_in.tools                        = schemas.stand_ins();
+    common_chat_params text               = rendered(templates, *templates.templates, in);
+    common_chat_params params             = analysed(templates, stand_in, &text);
+    schemas.enforce(params);
+    params.prompt = std::move(text.prompt);
+    return params;
+}
+
+std::optional<common_chat_params> known_format(dbs_templates & templates, const common_chat_templates_inputs & in, const std::string & generation_prompt) {
+    std::lock_guard<std::mutex> lock(templates.mutex);
+    for (const request_format & format : templates.formats) {
+        if (is_of(format, in) && format.params.generation_prompt == generation_prompt) {
+            return format.params;
+        }
+    }
+    return std::nullopt;
+}
+
+void remember(dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params & params) {
+    request_format format;
+    format.enable_thinking       = in.enable_thinking;
+    format.parallel_tool_calls   = in.parallel_tool_calls;
+    format.add_generation_prompt = in.add_generation_prompt;
+    format.tool_choice           = in.tool_choice;
+    format.reasoning             = in.reasoning_format;
+    format.params                = params;
+    std::lock_guard<std::mutex> lock(templates.mutex);
+    if (std::none_of(templates.formats.begin(), templates.formats.end(), [&](const request_format & known) { return is_of(known, in); })) {
+        templates.formats.push_back(std::move(format));
+    }
 }
 
 /** As common_chat_templates_apply, with what does not depend on the messages found once. */
 common_chat_params apply(dbs_templates & templates, const common_chat_templates_inputs & in) {
-    if (!templates.is_analysed || !has_common_format(in)) {
+    if (may_call(in)) {
+        return apply_with_tools(templates, in);
+    }
+    if (!is_ready_for(templates, in)) {
         return common_chat_templates_apply(templates.templates.get(), in);
     }
-    const auto known = std::find_if(templates.formats.begin(), templates.formats.end(), [&](const request_format & format) { return is_of(format, in); });
-    if (known != templates.formats.end()) {
-        common_chat_params text = rendered(*templates.templates, in);
-        if (text.generation_prompt == known->params.generation_prompt) { // the parser begins with it
-            common_chat_params found = known->params;
-            found.prompt             = std::move(text.prompt);
-            return found;
+    common_chat_params                text      = rendered(templates, *templates.templates, in);
+    const bool                        is_common = has_common_format(in);
+    std::optional<common_chat_params> known     = is_common ? known_format(templates, in, text.generation_prompt) : std::nullopt;
+    if (!known) {
+        known = analysed(templates, in, &text);
+        // A prompt is content, and stays with its request.
+        if (is_common && known->prompt.empty() && known->generation_prompt == text.generation_prompt) {
+            remember(templates, in, *known);
         }
     }
-    common_chat_params found = common_chat_templates_apply(templates.templates.get(), in);
-    if (known == templates.formats.end()) {
-        request_format format;
-        format.enable_thinking       = in.enable_thinking;
-        format.parallel_tool_calls   = in.parallel_tool_calls;
-        format.add_generation_prompt = in.add_generation_prompt;
-        format.tool_choice           = in.tool_choice;
-        format.reasoning             = in.reasoning_format;
-        // The prompt is content: it is taken away before the copy is made, since a string that is cleared keeps its bytes.
-        std::string prompt = std::move(found.prompt);
-        found.prompt       = std::string();
-        format.params      = found;
-        found.prompt       = std::move(prompt);
-        templates.formats.push_back(std::move(format));
-    }
-    return found;
+    known->prompt = std::move(text.prompt);
+    return std::move(*known);
+}
+
+/** As rendered, where `unsaid` says that nobody set enable_thinking. */
+common_chat_params rendered_as_asked(const dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    return rendered(templates, templates.unset != nullptr && unsaid ? *templates.unset : *templates.templates, in);
 }
 
 /** As apply, where `unsaid` says that nobody set enable_thinking. */
@@ -310,8 +345,7 @@ common_chat_params rendered_and_analysed(dbs_templates & templates, const common
     common_chat_params params = apply(templates, in);
     if (templates.unset != nullptr && unsaid) {
         // Parser and grammar allow for a thought; the prompt neither opens one nor rules it out.
-        common_chat_params unset = templates.is_analysed && has_common_format(in) ? rendered(*templates.unset, in)
-                                                                                  : common_chat_templates_apply(templates.unset.get(), in);
+        common_chat_params unset = rendered_as_asked(templates, in, unsaid);
         params.prompt            = std::move(unset.prompt);
         params.generation_prompt = std::move(unset.generation_prompt);
     }
@@ -320,22 +354,32 @@ common_chat_params rendered_and_analysed(dbs_templates & templates, const common
 
 /** Whether the request's tools, or the calls among its messages, need our own form. */
 bool has_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in) {
-    const bool may_call = !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
-    if (!may_call && !dbs::has_tool_messages(in.messages)) {
+    if (!may_call(in) && !dbs::has_tool_messages(in.messages)) {
         return false;
     }
+    std::lock_guard<std::mutex> lock(templates.mutex);
     if (templates.lacks_tools < 0) {
         templates.lacks_tools = dbs::lacks_tools(*templates.templates) ? 1 : 0;
     }
     return templates.lacks_tools == 1;
 }
 
+/** Sees to it that the prompt will show the calls among the messages, where the template shows them at all. */
+void show_calls(dbs_templates & templates, common_chat_templates_inputs & in) {
+    if (!dbs::has_tool_messages(in.messages) || has_own_tools(templates, in)) {
+        return;
+    }
+    if (templates.calls_shown < 0) {
+        templates.calls_shown = static_cast<int32_t>(dbs::calls_shown(*templates.templates));
+    }
+    dbs::show_calls(static_cast<dbs::CallsShown>(templates.calls_shown.load()), in.messages);
+}
+
 /** As rendered_and_analysed, with tools, calls and their answers written as text. */
 common_chat_params with_own_tools(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
-    common_chat_templates_inputs plain    = in;
-    const bool                   may_call = !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+    common_chat_templates_inputs plain = in;
     dbs::write_tools_as_text(plain);
-    if (!may_call) {
+    if (!may_call(in)) {
         plain.json_schema = in.json_schema;
         return rendered_and_analysed(templates, plain, unsaid);
     }
@@ -345,9 +389,112 @@ common_chat_params with_own_tools(dbs_templates & templates, const common_chat_t
         common_chat_templates_inputs anew = plain;
         anew.continue_final_message       = COMMON_CHAT_CONTINUATION_NONE;
         anew.add_generation_prompt        = true;
-        beginning                         = rendered(*templates.templates, anew).generation_prompt;
+        beginning                         = rendered(templates, *templates.templates, anew).generation_prompt;
     }
-    dbs::expect_calls_as_text(params, in, beginning);
+    const dbs::ToolSchemas       schemas(in.tools);
+    common_chat_templates_inputs stand_in = in;
+    stand_in.tools                        = schemas.stand_ins();
+    dbs::expect_calls_as_text(params, stand_in, beginning);
+    schemas.enforce(params);
+    return params;
+}
+
+common_chat_params as_asked(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    return has_own_tools(templates, in) ? with_own_tools(templates, in, unsaid) : rendered_and_analysed(templates, in, unsaid);
+}
+
+/** The prompt of a request whose format is another one's. */
+std::string prompt_for(dbs_templates & templates, common_chat_templates_inputs in, bool unsaid) {
+    if (has_own_tools(templates, in)) {
+        const std::string schema = in.json_schema;
+        dbs::write_tools_as_text(in);
+        in.json_schema = schema;
+    }
+    return rendered_as_asked(templates, in, unsaid).prompt;
+}
+
+/** A grammar of calls alone, from the first mark of the first call on; empty where none can be had. */
+std::string grammar_of_calls(dbs_templates & templates, const common_chat_templates_inputs & in, bool unsaid) {
+    common_chat_templates_inputs calling = in;
+    calling.json_schema.clear();
+    calling.continue_final_message = COMMON_CHAT_CONTINUATION_NONE;
+    if (calling.messages.back().role == "assistant") {
+        calling.messages.pop_back();
+    }
+    if (has_own_tools(templates, calling)) {
+        calling.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO;
+        return with_own_tools(templates, calling, unsaid).grammar;
+    }
+    // Where a call is voluntary some formats would take none at all for a call.
+    calling.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+    const dbs::ToolSchemas schemas(calling.tools);
+    calling.tools               = schemas.stand_ins();
+    common_chat_params required = common_chat_templates_apply(templates.templates.get(), calling);
+    required.grammar_lazy       = true;
+    schemas.enforce(required);
+    return required.grammar;
+}
+
+/** Where the prompt leaves an answer's thought. */
+dbs::Thought thought_of(const dbs_templates & templates, const common_chat_templates_inputs & in, const common_chat_params & params) {
+    if (in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && !in.messages.back().render_content().empty()) {
+        return dbs::Thought::none;
+    }
+    const size_t open = params.thinking_start_tag.empty() ? std::string::npos : params.generation_prompt.rfind(params.thinking_start_tag);
+    if (open == std::string::npos) {
+        const bool may_think = in.enable_thinking || !templates.reads_thinking;
+        return params.supports_thinking && may_think ? dbs::Thought::may_come : dbs::Thought::none;
+    }
+    for (const std::string & tag : params.thinking_end_tags) {
+        if (params.generation_prompt.find(tag, open) != std::string::npos) {
+            return dbs::Thought::none;
+        }
+    }
+    return dbs::Thought::is_open;
+}
+
+/** Whether an answer is held to a grammar from its first token on, and not only from where a call begins. */
+bool is_held(const common_chat_templates_inputs & in) {
+    return !in.json_schema.empty() ||
+           (may_call(in) && in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE);
+}
+
+/**
+ * The format of an answer that is JSON under a schema, or a call where tools may be called. Upstream's own formats for that differ: some leave
+ * the schema or the tools out, some cannot begin within a message. Here the answer is read as any other is, and our grammar holds it.
+ */
+common_chat_params held(dbs_templates & templates, const common_chat_templates_inputs & in, const dbs::SchemaGrammar & schema, bool unsaid,
+                        dbs_chat & chat) {
+    common_chat_templates_inputs free = in;
+    free.json_schema.clear();
+    if (free.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED) {
+        free.tool_choice = COMMON_CHAT_TOOL_CHOICE_AUTO;
+    }
+    common_chat_params params = as_asked(templates, free, unsaid);
+    params.prompt             = prompt_for(templates, in, unsaid);
+
+    if (params.supports_thinking && params.thinking_start_tag.empty() && templates.source.find("to=self") != std::string::npos) {
+        params.thinking_start_tag = " to=self<|message|>"; // a thought is addressed, not tagged
+        params.thinking_end_tags  = { "<|eom|>" };
+    }
+
+    dbs::AnswerParts parts;
+    parts.thought   = thought_of(templates, in, params);
+    parts.continues = in.continue_final_message != COMMON_CHAT_CONTINUATION_NONE && !in.messages.back().render_content().empty();
+    parts.schema    = schema.start;
+    parts.content   = dbs::content_marks(*templates.templates, params);
+    if (!schema.start.empty()) {
+        chat.begun    = parts.continues ? in.messages.back().render_content() : "";
+    }
+    if (schema.start.empty() && parts.continues && !parts.content.open.empty()) {
+        throw std::invalid_argument("a call is no part of a message in this format");
+    }
+    if (may_call(in)) {
+        parts.calls = grammar_of_calls(templates, in, unsaid);
+    }
+    params.grammar      = dbs::answer_grammar(params, parts) + schema.rules;
+    params.grammar_lazy = false;
+    chat.is_held        = true;
     return params;
 }
 
@@ -365,8 +512,11 @@ void tell_input_apart(dbs_templates & templates, const common_chat_templates_inp
     }
     marked.json_schema.clear();
     marked.grammar.clear();
-    common_chat_params params = has_own_tools(templates, marked) ? with_own_tools(templates, marked, unsaid) : rendered_and_analysed(templates, marked, unsaid);
-    chat.params.prompt        = std::move(params.prompt);
+    show_calls(templates, marked);
+    if (has_own_tools(templates, marked)) {
+        dbs::write_tools_as_text(marked);
+    }
+    chat.params.prompt = rendered_as_asked(templates, marked, unsaid).prompt;
     chat.plain                = marks.take(chat.params.prompt);
 }
 
@@ -378,9 +528,8 @@ std::string anchored(const std::string & pattern) {
     return (pattern.front() == '^' ? "" : "^") + pattern + (pattern.back() == '$' ? "" : "$");
 }
 
-/** The generation prompt's tokens, without the space that some tokenizers put before a leading special token. */
-std::vector<int32_t> generation_prompt_tokens(const dbs_chat & chat, const llama_vocab * vocab) {
-    const std::string & prompt = chat.params.generation_prompt;
+/** A text's tokens, without the space that some tokenizers put before a leading special token. */
+std::vector<int32_t> without_leading_space(const std::string & prompt, const llama_vocab * vocab) {
     if (prompt.empty()) {
         return {};
     }
@@ -436,10 +585,23 @@ llama_sampler * thought_watch(const dbs_chat & chat, const llama_vocab * vocab) 
         return nullptr;
     }
     llama_sampler * watch = common_reasoning_budget_init(vocab, { dbs::tokens_of(vocab, chat.params.thinking_start_tag) }, ends, ends.front(), INT_MAX);
-    for (const int32_t token : generation_prompt_tokens(chat, vocab)) {
+    for (const int32_t token : without_leading_space(chat.params.generation_prompt, vocab)) {
         llama_sampler_accept(watch, token);
     }
     return watch;
+}
+
+/** Keeps calls and the end out of a thought. */
+std::unique_ptr<dbs::ThoughtGuard> thought_guard(const dbs_chat & chat, const llama_vocab * vocab) {
+    std::vector<std::string> openings = chat.openings;
+    for (const common_grammar_trigger & trigger : chat.params.grammar_triggers) {
+        if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD) {
+            openings.push_back(trigger.value);
+        } else if (trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_TOKEN) {
+            openings.push_back(dbs::piece_of(vocab, trigger.token));
+        }
+    }
+    return std::make_unique<dbs::ThoughtGuard>(vocab, openings, chat.params.thinking_end_tags);
 }
 
 /** Whether the answer may begin with a thought: one that the prompt has neither opened nor ruled out. */
@@ -459,9 +621,10 @@ std::vector<std::string> openings_of_a_call(const dbs_templates & templates, con
         return {};
     }
     common_chat_templates_inputs voluntary = in;
+    voluntary.tools                        = dbs::ToolSchemas(in.tools).stand_ins();
     voluntary.tool_choice                  = COMMON_CHAT_TOOL_CHOICE_AUTO;
     std::vector<std::string> words;
-    for (const common_grammar_trigger & trigger : common_chat_templates_apply(templates.templates.get(), voluntary).grammar_triggers) {
+    for (const common_grammar_trigger & trigger : analysed(templates, voluntary, nullptr).grammar_triggers) {
         if (trigger.type != COMMON_GRAMMAR_TRIGGER_TYPE_WORD || trigger.value.empty()) {
             return {};
         }
@@ -498,32 +661,6 @@ std::unique_ptr<dbs::Constraint> opening_rules(const std::vector<std::string> & 
     }
     const std::string before = thought.empty() ? "" : "(" + quoted(thought) + " [\\n]{0,2})? ";
     return dbs::Constraint::compile(vocab, "root ::= [\\n]{0,2} " + before + "(" + choice + ") .*");
-}
-
-/** The prompt's tokens, where some of its text is plain. */
-std::vector<int32_t> tokens_apart(const dbs_chat & chat, const llama_vocab * vocab) {
-    const std::string &  prompt = chat.params.prompt;
-    std::vector<int32_t> all;
-    const auto           add = [&](size_t begin, size_t end, bool is_plain) {
-        if (begin < end) {
-            const std::vector<int32_t> some = dbs::tokens_of(vocab, prompt.substr(begin, end - begin), !is_plain);
-            all.insert(all.end(), some.begin(), some.end());
-        }
-    };
-    if (llama_vocab_get_add_bos(vocab)) {
-        all.push_back(llama_vocab_bos(vocab));
-    }
-    size_t at = 0;
-    for (const auto & [begin, end] : chat.plain) {
-        add(at, begin, false);
-        add(begin, end, true);
-        at = end;
-    }
-    add(at, prompt.size(), false);
-    if (llama_vocab_get_add_eos(vocab)) {
-        all.push_back(llama_vocab_eos(vocab));
-    }
-    return all;
 }
 
 } // namespace
@@ -572,7 +709,7 @@ int32_t dbs_schema_check(const char * schema, size_t size, dbs_text ** out) {
         if (!read_json(std::string(schema, size), json)) {
             return DBS_BAD_JSON;
         }
-        if (!json.is_object()) {
+        if (!json.is_object() || !dbs::schema_is_bearable(json)) {
             return DBS_BAD_SCHEMA;
         }
         auto text  = std::make_unique<dbs_text>();
@@ -600,7 +737,8 @@ int32_t dbs_templates_new(const struct llama_model * model, const char * source,
         templates->controls          = dbs::control_texts(templates->vocab);
         templates->explicit_template = common_chat_templates_was_explicit(templates->templates.get());
         templates->reads_thinking    = templates->source.find("enable_thinking") != std::string::npos;
-        templates->is_analysed       = is_analysed(templates->source);
+        templates->has_tool_template = llama_model_chat_template(model, "tool_use") != nullptr && size == 0;
+        templates->analysis          = dbs::TemplateAnalysis::of(templates->source, templates->vocab);
         if (templates->reads_thinking) {
             find_thinking_default(*templates, model);
         }
@@ -662,26 +800,37 @@ int32_t dbs_chat_apply(dbs_templates * templates, const dbs_chat_inputs * inputs
         if (status != DBS_OK) {
             return status;
         }
-        if (!in.grammar.empty() && !in.tools.empty() && in.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE) {
+        if (!in.grammar.empty() && may_call(in)) {
             return DBS_INVALID_ARGUMENT; // two grammars for one answer
         }
         if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty()) {
             in.json_schema.clear(); // it is for content, and there will be none
+            answer = {};
+        }
+        dbs::fill_empty_arguments(in.messages);
+        if (!has_own_tools(*templates, in) && !dbs::fit_calls(*templates, in.messages)) {
+            return DBS_BAD_MESSAGES;
         }
         auto chat = std::make_unique<dbs_chat>();
         status    = dbs::guarded(DBS_BAD_TEMPLATE, [&]() -> int32_t {
             const bool unsaid = inputs->enable_thinking == -1 && in.chat_template_kwargs.count("enable_thinking") == 0;
-            chat->params      = has_own_tools(*templates, in) ? with_own_tools(*templates, in, unsaid) : rendered_and_analysed(*templates, in, unsaid);
+            try {
+                common_chat_templates_inputs shown = in;
+                show_calls(*templates, shown);
+                chat->params = is_held(shown) ? held(*templates, shown, answer, unsaid, *chat) : as_asked(*templates, shown, unsaid);
+            } catch (const dbs::NoGrammar &) {
+                return DBS_BAD_SCHEMA; // of a tool
+            }
+            if (!in.json_schema.empty()) {
+                replace_all(chat->params.prompt, common_json::parse(stand_in_schema).dump(), text_of(inputs->json_schema));
+            }
             tell_input_apart(*templates, in, unsaid, *chat);
             return DBS_OK;
         });
         if (status != DBS_OK) {
-            return status == DBS_BAD_TEMPLATE ? blame(in) : status;
+            return status;
         }
-        if (!in.json_schema.empty()) {
-            put_schema(inputs->json_schema, answer, chat->params);
-        }
-        if (in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && templates->lacks_tools != 1) {
+        if (!chat->is_held && in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED && !in.tools.empty() && !has_own_tools(*templates, in)) {
             chat->openings        = openings_of_a_call(*templates, in, chat->params);
             chat->opening_thought = may_open_a_thought(in, chat->params) ? chat->params.thinking_start_tag : std::string();
         }
@@ -742,25 +891,8 @@ int32_t dbs_chat_tokenize(const dbs_chat * chat, const struct llama_vocab * voca
     if (chat == nullptr) {
         return DBS_INVALID_ARGUMENT;
     }
-    const std::string & prompt = chat->params.prompt;
     // Where the vocabulary adds BOS, the renderer has already taken it off the text.
-    if (chat->plain.empty()) {
-        return dbs::tokenize(vocab, prompt.data(), prompt.size(), tokens, max_tokens, true, true, n_tokens);
-    }
-    if (vocab == nullptr || n_tokens == nullptr || max_tokens < 0 || (tokens == nullptr && max_tokens > 0)) {
-        return DBS_INVALID_ARGUMENT;
-    }
-    *n_tokens = 0;
-    const dbs::Quiet quiet;
-    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
-        const std::vector<int32_t> all = tokens_apart(*chat, vocab);
-        *n_tokens                      = static_cast<int32_t>(all.size());
-        if (all.size() > static_cast<size_t>(max_tokens)) {
-            return DBS_TOO_SMALL;
-        }
-        std::copy(all.begin(), all.end(), tokens);
-        return DBS_OK;
-    });
+    return dbs::tokenize(vocab, chat->params.prompt, tokens, max_tokens, true, true, chat->plain, n_tokens);
 }
 
 int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab, dbs_grammar ** out) {
@@ -786,10 +918,11 @@ int32_t dbs_chat_grammar(const dbs_chat * chat, const struct llama_vocab * vocab
         }
         if (grammar->lazy || grammar->opening != nullptr) {
             grammar->thinking = thought_watch(*chat, vocab);
+            grammar->thought  = grammar->thinking != nullptr ? thought_guard(*chat, vocab) : nullptr;
         }
         if (!grammar->lazy && !chat->grammar_is_callers) {
-            // The format's grammar describes the whole turn, of which the template has already written the beginning.
-            for (const int32_t token : generation_prompt_tokens(*chat, vocab)) {
+            // The format's grammar describes the whole turn, of which the template has already written the beginning; a held one's, the content.
+            for (const int32_t token : without_leading_space(chat->is_held ? chat->begun : chat->params.generation_prompt, vocab)) {
                 if (llama_vocab_is_eog(vocab, token)) {
                     return DBS_BAD_GRAMMAR; // it has no place within an answer
                 }

@@ -84,4 +84,50 @@ void Constraint::watch(int32_t token, const std::string & piece) {
     }
 }
 
+namespace {
+
+/** The openings that can come in a thought without closing it. Very short ones are words of every text. */
+std::vector<std::string> forbidden(const std::vector<std::string> & openings, const std::vector<std::string> & closings) {
+    constexpr size_t         shortest = 4;
+    std::vector<std::string> words;
+    for (const std::string & opening : openings) {
+        const bool closes = std::any_of(closings.begin(), closings.end(), [&](const std::string & closing) {
+            return closing.find(opening) != std::string::npos || (!closing.empty() && opening.find(closing) != std::string::npos);
+        });
+        if (opening.size() >= shortest && !closes) {
+            words.push_back(opening);
+        }
+    }
+    return words;
+}
+
+} // namespace
+
+ThoughtGuard::ThoughtGuard(const llama_vocab * vocab, const std::vector<std::string> & openings, const std::vector<std::string> & closings)
+    : vocab_(vocab), openings_(forbidden(openings, closings)), closings_(closings) {}
+
+void ThoughtGuard::reset() {
+    openings_.reset();
+    closings_.reset();
+    closed_ = false;
+}
+
+bool ThoughtGuard::allows(int32_t token) {
+    if (closed_) {
+        return true;
+    }
+    const std::string piece = piece_of(vocab_, token);
+    if (closings_.would_end_in(piece)) {
+        return true;
+    }
+    return !llama_vocab_is_eog(vocab_, token) && !openings_.would_end_in(piece);
+}
+
+void ThoughtGuard::accept(int32_t token) {
+    for (const char byte : piece_of(vocab_, token)) {
+        openings_.add(byte);
+        closed_ = closings_.add(byte) > 0 || closed_;
+    }
+}
+
 } // namespace dbs

@@ -52,4 +52,32 @@ class Constraint {
     std::unique_ptr<TriggerWatch>     watch_; // NULL once awake
 };
 
+/**
+ * What may not come while a thought is open, where tools may be called: what opens a call, and the end. A call in a thought would be read as a
+ * part of the thought, and an answer that ends there says nothing.
+ *
+ * The thought is over with the text of one of its closing tags, whatever tokens that is made of: an end that is forbidden by mistake would
+ * leave the model talking until its tokens are spent. One thread at a time. The vocabulary outlives it.
+ */
+class ThoughtGuard {
+  public:
+    /** `openings` that are part of a closing tag, or hold one, are left out: there a call is what closes the thought. */
+    ThoughtGuard(const llama_vocab * vocab, const std::vector<std::string> & openings, const std::vector<std::string> & closings);
+
+    /** A thought begins. */
+    void reset();
+
+    /** Whether the token may come next. */
+    bool allows(int32_t token);
+
+    /** Moves on by a token of the thought, its closing tag included. */
+    void accept(int32_t token);
+
+  private:
+    const llama_vocab * vocab_;
+    MarkMatcher         openings_;
+    MarkMatcher         closings_;
+    bool                closed_ = false;
+};
+
 } // namespace dbs

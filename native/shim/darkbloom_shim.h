@@ -131,7 +131,10 @@ DBS_API int32_t dbs_encode(struct llama_context * ctx, const struct llama_batch 
 
 /* ---- vocabulary ----------------------------------------------------------------------------------------------- */
 
-/* Any thread. *n_tokens is the count written, or with DBS_TOO_SMALL the count needed. */
+/*
+ * Any thread. *n_tokens is the count written, or with DBS_TOO_SMALL the count needed. llama_tokenize's tokens, in time that grows with the text;
+ * only what stands between special tokens for more than 256 KiB may be read in parts. A long text is read on a thread with a deep stack.
+ */
 DBS_API int32_t dbs_tokenize(const struct llama_vocab * vocab, const char * text, size_t size, int32_t * tokens, int32_t max_tokens,
                              bool add_special, bool parse_special, int32_t * n_tokens);
 
@@ -266,7 +269,7 @@ DBS_API int32_t dbs_schema_check(const char * schema, size_t size, dbs_text ** o
 
 /* ---- chat templates ------------------------------------------------------------------------------------------- */
 
-typedef struct dbs_templates dbs_templates; /* a model's parsed templates; any thread may apply them, one at a time */
+typedef struct dbs_templates dbs_templates; /* a model's parsed templates; any number of threads may apply them */
 typedef struct dbs_chat      dbs_chat;      /* one request's rendered prompt, grammar and output parser */
 typedef struct dbs_parser    dbs_parser;    /* incremental parse of one answer */
 
@@ -307,7 +310,9 @@ typedef struct dbs_chat_inputs {
 /*
  * Renders the prompt and prepares grammar and parser. The caller has bounded the depth of every JSON text.
  * Where a template shows no tools, or upstream finds no grammar for its calls, tools are described in the system message and a call is JSON
- * between <tool_call> tags. A required call makes json_schema moot.
+ * between <tool_call> tags. A required call makes json_schema moot; beside tools that may be called the answer is a call or JSON under the
+ * schema. Tools that may not be called are not shown. Calls among the messages are, whatever the template: one a message where it shows no
+ * more. DBS_BAD_TEMPLATE also for a required call within a message that is continued, where the format's calls are messages of their own.
  * enable_thinking among the kwargs comes before the member of that name. DBS_INVALID_ARGUMENT for a grammar beside a schema, or beside
  * tools that may be called; DBS_BAD_SCHEMA also for a tool's parameters.
  */

@@ -27,6 +27,17 @@ class MarkMatcher {
         return step(byte);
     }
 
+    /** Whether a mark ends within `text` where that comes next. The stream stays where it is. */
+    bool would_end_in(const std::string & text) {
+        const uint32_t at    = at_;
+        bool           found = false;
+        for (size_t i = 0; i < text.size() && !found; i++) {
+            found = add(text[i]) > 0;
+        }
+        at_ = at;
+        return found;
+    }
+
     /** The length of the longest end of the stream with which a mark begins. */
     size_t begun() const { return nodes_[at_].depth; }
 

@@ -37,6 +37,56 @@ std::string written(const common_chat_tool_call & call) {
     return std::string(call_start) + "\n" + object.dump() + "\n" + call_end;
 }
 
+/** As LFM2's newer templates write a message's calls. */
+std::string written_as_list(const std::vector<common_chat_tool_call> & calls) {
+    std::string list;
+    for (const common_chat_tool_call & call : calls) {
+        std::string       members;
+        const common_json arguments = common_json::parse_no_throw(call.arguments);
+        if (arguments.is_object()) {
+            for (const auto & [name, value] : arguments.items()) {
+                members += (members.empty() ? "" : ", ") + name + "=" + value.dump();
+            }
+        } else {
+            members = call.arguments; // cut off: what there is of them
+        }
+        list += (list.empty() ? "" : ", ") + call.name + "(" + members + ")";
+    }
+    return "<|tool_call_start|>[" + list + "]<|tool_call_end|>";
+}
+
+std::vector<common_chat_msg> with_one_call_each(const std::vector<common_chat_msg> & messages) {
+    std::vector<common_chat_msg> out;
+    for (size_t i = 0; i < messages.size(); i++) {
+        const common_chat_msg & message = messages[i];
+        if (message.tool_calls.size() < 2) {
+            out.push_back(message);
+            continue;
+        }
+        std::vector<common_chat_msg> answers;
+        while (i + 1 < messages.size() && messages[i + 1].role == "tool") {
+            answers.push_back(messages[++i]);
+        }
+        common_chat_msg one = message;
+        for (const common_chat_tool_call & call : message.tool_calls) {
+            one.tool_calls = { call };
+            out.push_back(one);
+            one.content.clear();
+            one.content_parts.clear();
+            one.reasoning_content.clear();
+            for (auto answer = answers.begin(); answer != answers.end();) {
+                const bool is_its = answer->tool_call_id == call.id;
+                if (is_its) {
+                    out.push_back(std::move(*answer));
+                }
+                answer = is_its ? answers.erase(answer) : answer + 1;
+            }
+        }
+        out.insert(out.end(), answers.begin(), answers.end());
+    }
+    return out;
+}
+
 std::string description_of(const common_chat_templates_inputs & in) {
     std::string text = "You can call functions. Each line describes one:";
     for (const common_chat_tool & tool : in.tools) {
@@ -71,6 +121,62 @@ bool lacks_tools(const common_chat_templates & templates) {
         throw;
     } catch (...) {
         return true;
+    }
+}
+
+CallsShown calls_shown(const common_chat_templates & templates) {
+    const auto call = [](const char * id, const char * text) {
+        common_chat_tool_call out;
+        out.id        = id;
+        out.name      = probe_name;
+        out.arguments = std::string(R"({"text":")") + text + R"("})";
+        return out;
+    };
+    const auto answer = [](const char * id) {
+        common_chat_msg out;
+        out.role         = "tool";
+        out.tool_name    = probe_name;
+        out.tool_call_id = id;
+        out.content      = "done";
+        return out;
+    };
+    common_chat_templates_inputs probe;
+    common_chat_msg              greeting;
+    common_chat_msg              calls;
+    greeting.role    = "user";
+    greeting.content = "Hello";
+    calls.role       = "assistant";
+    calls.tool_calls = { call("abc123456", "dbs-probe-one"), call("def123456", "dbs-probe-two") };
+    probe.messages   = { greeting, calls, answer("abc123456"), answer("def123456") };
+    probe.tools      = { { probe_name, "Does nothing.", R"({"type":"object","properties":{"text":{"type":"string"}},"required":["text"]})" } };
+    const auto shows = [&](const char * text) { return common_chat_templates_apply(&templates, probe).prompt.find(text) != std::string::npos; };
+    try {
+        try {
+            return !shows("dbs-probe-one") ? CallsShown::none : shows("dbs-probe-two") ? CallsShown::all : CallsShown::first_only;
+        } catch (const std::bad_alloc &) {
+            throw;
+        } catch (...) {
+            probe.messages = with_one_call_each(probe.messages); // some refuse two calls in one message
+            return shows("dbs-probe-two") ? CallsShown::first_only : CallsShown::all;
+        }
+    } catch (const std::bad_alloc &) {
+        throw;
+    } catch (...) {
+        return CallsShown::all;
+    }
+}
+
+void show_calls(CallsShown shown, std::vector<common_chat_msg> & messages) {
+    if (shown == CallsShown::first_only) {
+        messages = with_one_call_each(messages);
+    } else if (shown == CallsShown::none) {
+        for (common_chat_msg & message : messages) {
+            if (!message.tool_calls.empty()) {
+                message.content = text_of(message) + written_as_list(message.tool_calls);
+                message.content_parts.clear();
+                message.tool_calls.clear();
+            }
+        }
     }
 }
 
@@ -136,7 +242,6 @@ void write_tools_as_text(common_chat_templates_inputs & in) {
 void expect_calls_as_text(common_chat_params & params, const common_chat_templates_inputs & in, const std::string & beginning) {
     const common_json tools    = common_chat_tools_to_json_oaicompat(in.tools);
     const bool        required = in.tool_choice == COMMON_CHAT_TOOL_CHOICE_REQUIRED;
-    const common_json schema   = in.json_schema.empty() || required ? common_json() : common_json::parse(in.json_schema);
     const std::string start    = params.thinking_start_tag;
     const std::string end      = params.thinking_end_tags.empty() ? std::string() : params.thinking_end_tags.front();
 
@@ -151,25 +256,19 @@ void expect_calls_as_text(common_chat_params & params, const common_chat_templat
         common_peg_parser call  = p.standard_json_tools(call_start, call_end, tools, false, true);
         common_peg_parser calls = in.parallel_tool_calls ? p.trigger_rule("tool-calls", p.one_or_more(call + p.space())) : call + p.space();
         common_peg_parser answer = calls;
-        if (schema.is_object()) {
-            answer = p.choice({ calls, p.content(p.schema(p.json(), "response-format", schema)) + p.space() });
-        } else if (!required) {
+        if (!required) {
             answer = p.optional(p.content(p.until(call_start))) + p.optional(calls);
         }
         return p.prefix(beginning, start) << thought + answer + p.end();
     });
     params.format       = COMMON_CHAT_FORMAT_PEG_NATIVE;
     params.parser       = parser.save();
-    params.grammar_lazy = !required && !schema.is_object();
+    params.grammar_lazy = !required;
     params.grammar      = build_grammar([&](const common_grammar_builder & builder) {
         for (const common_json & tool : tools) {
             const common_json & function = tool.at("function");
             common_json         arguments = function.contains("parameters") ? function.at("parameters") : common_json::object();
             builder.resolve_refs(arguments);
-        }
-        if (schema.is_object()) {
-            common_json copy = schema;
-            builder.resolve_refs(copy);
         }
         parser.build_grammar(builder, params.grammar_lazy);
     });

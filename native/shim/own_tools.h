@@ -14,6 +14,22 @@ namespace dbs {
  */
 bool lacks_tools(const common_chat_templates & templates);
 
+/** What becomes of the calls among the messages in a template that shows its tools. */
+enum class CallsShown {
+    all,
+    first_only, // of several in one message, or more than one are refused
+    none,       // but the text of a message stands as it is
+};
+
+/** Renders a short conversation to see. Where the template refuses it altogether, all are taken to be shown. */
+CallsShown calls_shown(const common_chat_templates & templates);
+
+/**
+ * Has the template show all calls: where it shows one of each message, a message of several becomes several, each with its answers; where it
+ * shows none, the calls are written into the message's text in the form that such templates' models know, that of LFM2.
+ */
+void show_calls(CallsShown shown, std::vector<common_chat_msg> & messages);
+
 /** Whether a message holds a call, or what a tool answered. */
 bool has_tool_messages(const std::vector<common_chat_msg> & messages);
 
@@ -24,7 +40,7 @@ bool has_tool_messages(const std::vector<common_chat_msg> & messages);
 void write_tools_as_text(common_chat_templates_inputs & in);
 
 /**
- * Gives a rendered prompt the parser and the grammar of our form of calls.
+ * Gives a rendered prompt the parser and the grammar of our form of calls. A schema for content is not looked at.
  *
  * @param in the request as it was before write_tools_as_text
  * @param beginning what the template writes before an answer, without the beginning of a message that is continued

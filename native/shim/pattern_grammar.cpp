@@ -52,10 +52,12 @@ const Set any_blank = { { '\t', '\r' }, { 0x1C, 0x20 },     { 0x85, 0x85 },     
                         { 0x2000, 0x200B }, { 0x2028, 0x2029 }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x3000, 0x3000 }, { 0xFEFF, 0xFEFF } };
 const Set line_ends = { { '\n', '\n' }, { '\r', '\r' }, { 0x85, 0x85 }, { 0x2028, 0x2029 } };
 
-/** One character of the set as JSON writes it in a string. */
-std::string expression_of(const Set & set) {
-    // What stands in a string as it is: no quote, backslash, control character or half of a pair.
-    const Set   plain = { { 0x20, 0x21 }, { 0x23, 0x5B }, { 0x5D, 0x7E }, { 0x80, 0xD7FF }, { 0xE000, 0x10FFFF } };
+/** One character of the set as JSON writes it in a string, or, where `is_text`, as text between marks writes it. */
+std::string expression_of(const Set & set, bool is_text) {
+    // What stands in a string as it is: no quote, backslash, control character or half of a pair. Between marks: nothing that begins a mark.
+    static const Set in_json = { { 0x20, 0x21 }, { 0x23, 0x5B }, { 0x5D, 0x7E }, { 0x80, 0xD7FF }, { 0xE000, 0x10FFFF } };
+    static const Set in_text = { { 0x20, 0x3B }, { 0x3D, 0x7E }, { 0x80, 0xD7FF }, { 0xE000, 0x10FFFF } };
+    const Set &      plain   = is_text ? in_text : in_json;
     std::string raw;
     for (const Range & range : set) {
         for (const Range & part : plain) {
@@ -68,7 +70,7 @@ std::string expression_of(const Set & set) {
     }
     std::string escaped;
     for (const auto & [character, letter] : { std::pair<uint32_t, char>{ '"', '"' }, { '\\', '\\' }, { '\b', 'b' }, { '\f', 'f' }, { '\n', 'n' }, { '\r', 'r' }, { '\t', 't' } }) {
-        if (has(set, character)) {
+        if (!is_text && has(set, character)) {
             escaped += gbnf_class_char(static_cast<uint32_t>(letter));
         }
     }
@@ -92,7 +94,7 @@ struct Part {
 
 class Reader {
   public:
-    Reader(const std::string & pattern, GbnfText & rules) : rules_(rules) {
+    Reader(const std::string & pattern, GbnfText & rules, bool is_text) : rules_(rules), is_text_(is_text) {
         for (size_t i = 0; i < pattern.size();) {
             const auto     lead   = static_cast<unsigned char>(pattern[i]);
             const size_t   length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -107,7 +109,7 @@ class Reader {
 
     std::string whole() {
         std::vector<std::string> alternatives;
-        const std::string        anything = expression_of({ { 0, last_of_plane } }) + "*";
+        const std::string        anything = expression_of({ { 0, last_of_plane } }, is_text_) + "*";
         do {
             const bool begins = accept('^');
             const Part part   = sequence(0);
@@ -117,7 +119,8 @@ class Reader {
         if (at_ < text_.size()) {
             throw NoGrammar();
         }
-        return "\"\\\"\" " + rules_.add(gbnf_choice(alternatives)) + " \"\\\"\"";
+        const std::string body = rules_.add(gbnf_choice(alternatives));
+        return is_text_ ? body : "\"\\\"\" " + body + " \"\\\"\"";
     }
 
   private:
@@ -186,15 +189,15 @@ class Reader {
                 }
                 return { rules_.add(inner.text), inner.nullable };
             }
-            case '.': return { expression_of(complement(line_ends)), false };
-            case '[': return { expression_of(char_class()), false };
-            case '\\': return { expression_of(escape(false)), false };
+            case '.': return { expression_of(complement(line_ends), is_text_), false };
+            case '[': return { expression_of(char_class(), is_text_), false };
+            case '\\': return { expression_of(escape(false), is_text_), false };
             case '*':
             case '+':
             case '?':
             case '{':
             case '^': throw NoGrammar();
-            default: return { expression_of({ { c, c } }), false };
+            default: return { expression_of({ { c, c } }, is_text_), false };
         }
     }
 
@@ -305,22 +308,31 @@ class Reader {
         return { { out, out } };
     }
 
-    GbnfText &        rules_;
+    GbnfText &            rules_;
+    bool                  is_text_;
     std::vector<uint32_t> text_;
     size_t                at_ = 0;
 };
 
-} // namespace
-
-std::optional<std::string> pattern_grammar(const std::string & pattern, GbnfText & rules) {
+std::optional<std::string> read(const std::string & pattern, GbnfText & rules, bool is_text) {
     if (pattern.size() > max_pattern) {
         return std::nullopt;
     }
     try {
-        return Reader(pattern, rules).whole();
+        return Reader(pattern, rules, is_text).whole();
     } catch (const NoGrammar &) {
         return std::nullopt;
     }
+}
+
+} // namespace
+
+std::optional<std::string> pattern_grammar(const std::string & pattern, GbnfText & rules) {
+    return read(pattern, rules, false);
+}
+
+std::optional<std::string> plain_pattern_grammar(const std::string & pattern, GbnfText & rules) {
+    return read(pattern, rules, true);
 }
 
 } // namespace dbs

@@ -15,4 +15,7 @@ namespace dbs {
  */
 std::optional<std::string> pattern_grammar(const std::string & pattern, GbnfText & rules);
 
+/** As pattern_grammar, for the value itself: text without quotes, escapes, control characters and `<`, with which markup around it begins. */
+std::optional<std::string> plain_pattern_grammar(const std::string & pattern, GbnfText & rules);
+
 } // namespace dbs

@@ -1,7 +1,9 @@
 // What the halves of the chat code share: one rendered request, and JSON text from a caller.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +12,7 @@
 
 #include "darkbloom_shim.h"
 #include "mark_matcher.h"
+#include "template_analysis.h"
 
 /** What every request of one kind gets from a template beside its prompt: the answer's format and its parser. Holds no content. */
 struct request_format {
@@ -21,6 +24,9 @@ struct request_format {
     common_chat_params      params; // without a prompt
 };
 
+/** What a template makes of a call's arguments that are no JSON. */
+enum class BrokenArguments { unknown, as_they_are, as_string, refused };
+
 struct dbs_templates {
     common_chat_templates_ptr templates;
     common_chat_templates_ptr unset; // the same with enable_thinking undefined; NULL unless that differs from both its values
@@ -29,12 +35,20 @@ struct dbs_templates {
     bool                      explicit_template = false;
     bool                      reads_thinking    = false; // the text names enable_thinking
     bool                      thinks_by_default = true;  // the value that does what the template does where nobody sets one
-    bool                      is_analysed       = false; // its formats are found by upstream's analysis, of which messages are no part
+    bool                      has_tool_template = false; // requests with tools are rendered by another text
+    dbs::MarkMatcher          controls{ {} };            // texts of the vocabulary's control tokens
 
-    dbs::MarkMatcher            controls{ {} };    // texts of the vocabulary's control tokens
-    int32_t                     lacks_tools = -1; // 1: tools are shown and called in our own form; -1: not found out yet
+    std::atomic<int32_t>      calls_shown{ -1 };         // a dbs::CallsShown; -1: not found out yet; whoever finds it out finds the same
 
-    std::vector<request_format> formats; // of requests without tools, schema and grammar, found so far
+    std::unique_ptr<const dbs::TemplateAnalysis> analysis; // NULL: upstream's own reader of this template is asked each time
+
+    // What calls among the messages look like, found out when a request has some; see call_history.h. Whoever finds it out finds the same.
+    std::atomic<int32_t>         short_ids{ -1 }; // 1: only ids of nine letters and digits are taken
+    std::atomic<BrokenArguments> broken_arguments{ BrokenArguments::unknown };
+
+    std::mutex                  mutex;
+    int32_t                     lacks_tools = -1; // guarded; 1: tools are shown and called in our own form; -1: not found out yet
+    std::vector<request_format> formats;          // guarded; of requests without tools, schema, grammar and variables, found so far
 };
 
 struct dbs_chat {
@@ -43,6 +57,8 @@ struct dbs_chat {
     bool                    grammar_is_callers = false; // a caller's grammar begins with the answer, not with the generation prompt
     std::vector<std::string> openings;                  // words of which one must open the answer, a thought aside; empty: any may
     std::string              opening_thought;           // what may stand before one of them to open a thought; empty: nothing
+    bool                    is_held = false;           // the grammar is of the whole answer, as answer_grammar makes it
+    std::string             begun;                     // of a held answer: content that the prompt already holds
     common_reasoning_format reasoning          = COMMON_REASONING_FORMAT_NONE;
     bool                    continues          = false;
     std::vector<int32_t>    preserved; // sorted

@@ -79,6 +79,10 @@ struct dbs_sampler {
         return grammar != nullptr && !is_thinking() ? grammar->opening.get() : nullptr;
     }
 
+    dbs::ThoughtGuard * awake_guard() const {
+        return is_thinking() ? grammar->thought.get() : nullptr;
+    }
+
     llama_token_data_array all_candidates(const float * logits) {
         for (int32_t id = 0; id < n_vocab; id++) {
             candidates[id] = { id, logits[id], 0.0f };
@@ -118,7 +122,12 @@ struct dbs_sampler {
     bool grammar_allows(int32_t id) const {
         dbs::Constraint * const rules   = awake_rules();
         dbs::Constraint * const opening = awake_opening();
-        return (rules == nullptr || rules->allows(id)) && (opening == nullptr || opening->allows(id));
+        return guard_allows(id) && (rules == nullptr || rules->allows(id)) && (opening == nullptr || opening->allows(id));
+    }
+
+    bool guard_allows(int32_t id) const {
+        dbs::ThoughtGuard * const guard = awake_guard();
+        return guard == nullptr || guard->allows(id);
     }
 
     int32_t pick(llama_token_data_array & array) {
@@ -168,6 +177,16 @@ struct dbs_sampler {
                 constraint->restrict(allowed);
             }
         }
+        int32_t chosen = choice_of_allowed(logits);
+        while (chosen >= 0 && !guard_allows(chosen)) { // a guard refuses few tokens, which are not worth a look at the whole vocabulary
+            allowed[static_cast<size_t>(chosen) / 64] &= ~(uint64_t{ 1 } << (chosen % 64));
+            chosen = choice_of_allowed(logits);
+        }
+        return chosen;
+    }
+
+    // The chain's choice among the tokens whose bits are set; -1 when it selects nothing.
+    int32_t choice_of_allowed(const float * logits) {
         // The refused ones would survive a top-k over fewer allowed ones, so they are left out.
         llama_token_data_array array = { candidates.data(), 0, -1, false };
         size_t                 kept  = 0;
@@ -220,6 +239,11 @@ struct dbs_sampler {
         const bool              thought = is_thinking();
         if (grammar != nullptr && grammar->thinking != nullptr) {
             llama_sampler_accept(grammar->thinking, token);
+            if (grammar->thought != nullptr && !thought && is_thinking()) {
+                grammar->thought->reset();
+            } else if (grammar->thought != nullptr && thought) {
+                grammar->thought->accept(token);
+            }
             if (grammar->lazy && thought && !is_thinking()) {
                 // The tag that ended the thought may itself be what the grammar waits for.
                 if (const std::vector<llama_token> * tag = common_reasoning_budget_get_end_match(grammar->thinking)) {

@@ -10,6 +10,7 @@ struct dbs_grammar {
     std::unique_ptr<dbs::Constraint> rules;
     std::unique_ptr<dbs::Constraint> opening;            // a second one that only says how the answer begins; mostly NULL
     llama_sampler *                  thinking = nullptr; // follows a thought's tags for the one that must sleep meanwhile; NULL when none must
+    std::unique_ptr<dbs::ThoughtGuard> thought;          // what a thought may not hold; NULL where `thinking` is
     bool                             lazy     = false;   // `rules` sleep during a thought, and then until a trigger; otherwise only `opening` sleeps
 
     dbs_grammar() = default;

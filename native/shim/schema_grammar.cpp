@@ -19,6 +19,10 @@ namespace {
 
 // Deeper only through references whose targets are merged with what stands beside them.
 constexpr int    max_visits   = 2000;
+constexpr int    max_text_depth = 20;
+constexpr size_t max_dependent  = 4;  // properties on which others depend: each doubles the choices
+constexpr size_t max_distinct   = 7;  // values that may stand once each, in any order
+constexpr int64_t max_contained = 20;
 constexpr size_t max_work     = size_t{ 256 } << 20; // bytes of schema text looked at
 constexpr size_t max_states   = 20000;               // of one object: properties times how many came before
 
@@ -40,20 +44,22 @@ const struct {
 };
 
 // Keywords without an effect on the grammar where they are not empty or at their default.
-const char * const unsaid_keywords[] = { "not",              "if",           "contains",    "dependentRequired", "dependentSchemas", "dependencies",
-                                         "patternProperties", "$dynamicRef", "$recursiveRef" };
+const char * const unsaid_keywords[] = { "not",          "if",                "dependentRequired", "dependentSchemas",
+                                         "dependencies", "patternProperties", "$dynamicRef",       "$recursiveRef" };
 
 class Converter {
   public:
-    explicit Converter(const common_json & root) : references_(root) {}
+    Converter(const common_json & root, GbnfText & rules) : references_(root), rules_(rules) {}
 
-    SchemaGrammar convert(const common_json & schema) {
-        const Expression start = visit(schema, "");
-        if (!start) {
-            throw NoGrammar();
-        }
-        return { rules_.text(), *start, ignored_ };
+    Expression convert(const common_json & schema) { return visit(schema, ""); }
+
+    Expression convert_text(const common_json & schema) {
+        std::vector<std::string> choices;
+        return collect_texts(schema, choices, 0) && !choices.empty() ? Expression(rules_.add(gbnf_choice(choices))) : std::nullopt;
     }
+
+    /** The first keyword that was left out, and its place. */
+    const std::string & ignored() const { return ignored_; }
 
   private:
     struct Known {
@@ -108,7 +114,7 @@ class Converter {
         entry.open    = false;
         if (!body) {
             if (entry.used) {
-                rules_.define(rule, "[^\\x00-\\U0010FFFF]");
+                rules_.define(rule, rules_.never());
             }
             known_.erase(key);
             return std::nullopt;
@@ -133,6 +139,9 @@ class Converter {
             if (flat.contains(keyword)) {
                 return choice(flat, keyword, place);
             }
+        }
+        if (has_few_dependents(flat)) {
+            return dependent(flat, place);
         }
         for (const char * keyword : unsaid_keywords) {
             if (flat.contains(keyword) && !says_nothing(flat, keyword)) {
@@ -163,7 +172,7 @@ class Converter {
         if (keyword == "not") {
             return value.is_boolean() && !value.get<bool>();
         }
-        return value.is_object() && value.empty() && keyword != "contains";
+        return value.is_object() && value.empty();
     }
 
     static std::vector<std::string> types_of(const common_json & schema) {
@@ -222,14 +231,16 @@ class Converter {
     // ---- values that are written down, and choices
 
     Expression listed(const common_json & schema, const std::string & place) {
-        std::vector<std::string> choices;
-        const auto               add = [&](const common_json & value) {
-            const Verdict verdict = references_.accepts(schema, value);
+        std::vector<std::string> texts;
+        common_json              rest = schema; // an enum's values are in it: not to be looked for there, each among all
+        rest.erase("enum");
+        const auto add = [&](const common_json & value) {
+            const Verdict verdict = references_.accepts(schema.contains("const") ? schema : rest, value);
             if (verdict == Verdict::UNKNOWN) {
                 leave_out(schema.contains("enum") ? "enum" : "const", place);
             }
             if (verdict != Verdict::NO) {
-                choices.push_back(gbnf_literal(value.dump_safe()));
+                texts.push_back(value.dump_safe());
             }
         };
         if (schema.contains("const")) {
@@ -246,7 +257,7 @@ class Converter {
                 }
             }
         }
-        return choices.empty() ? std::nullopt : Expression(gbnf_choice(choices));
+        return texts.empty() ? std::nullopt : Expression(gbnf_texts(std::move(texts), rules_));
     }
 
     Expression choice(const common_json & schema, const std::string & keyword, const std::string & place) {
@@ -276,6 +287,58 @@ class Converter {
             }
             if (one && std::find(choices.begin(), choices.end(), *one) == choices.end()) {
                 choices.push_back(*one);
+            }
+        }
+        return choices.empty() ? std::nullopt : Expression(gbnf_choice(choices));
+    }
+
+    static bool has_few_dependents(const common_json & schema) {
+        if (!schema.contains("dependentRequired") || !schema.at("dependentRequired").is_object() || schema.at("dependentRequired").empty() ||
+            schema.at("dependentRequired").size() > max_dependent) {
+            return false;
+        }
+        for (const auto & [name, needed] : schema.at("dependentRequired").items()) {
+            if (!needed.is_array() || !std::all_of(needed.begin(), needed.end(), [](const common_json & one) { return one.is_string(); })) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Each property on which others depend is there with them, or is not. */
+    Expression dependent(const common_json & schema, const std::string & place) {
+        const common_json dependents = schema.at("dependentRequired");
+        common_json       rest       = schema;
+        rest.erase("dependentRequired");
+        if (!rest.contains("properties") && !rest.contains("required") && !rest.contains("additionalProperties")) {
+            rest["additionalProperties"] = true; // as open with a property that must not be there as without one
+        }
+        if (!rest.contains("type")) {
+            rest["type"] = "object";
+        }
+        std::vector<std::string> choices;
+        for (size_t chosen = 0; chosen < size_t{ 1 } << dependents.size(); chosen++) {
+            SchemaMerge merge(references_);
+            common_json one = rest;
+            size_t      bit = 1;
+            for (const auto & [name, needed] : dependents.items()) {
+                common_json more = common_json::object();
+                if ((chosen & bit) != 0) {
+                    more["required"] = needed;
+                    more["required"].push_back(name);
+                } else {
+                    more["properties"]       = common_json::object();
+                    more["properties"][name] = false;
+                }
+                one = merge.both(one, more);
+                bit <<= 1;
+            }
+            if (!merge.left_out().empty()) {
+                leave_out(merge.left_out().c_str(), place);
+            }
+            const Expression found = visit(one, place);
+            if (found && std::find(choices.begin(), choices.end(), *found) == choices.end()) {
+                choices.push_back(*found);
             }
         }
         return choices.empty() ? std::nullopt : Expression(gbnf_choice(choices));
@@ -404,6 +467,84 @@ class Converter {
         }
     }
 
+    /** Adds the texts that a schema allows to `choices`; false where it allows any, or some that cannot be told from what follows. */
+    bool collect_texts(const common_json & given, std::vector<std::string> & choices, int depth) {
+        if (depth > max_text_depth) {
+            return false;
+        }
+        const common_json & schema = references_.target(given);
+        if (!schema.is_object()) {
+            return schema.is_boolean() && !schema.get<bool>();
+        }
+        SchemaMerge       merge(references_);
+        const common_json flat = merge.flat(schema);
+        if (!flat.is_object()) {
+            return flat.is_boolean() && !flat.get<bool>();
+        }
+        if (flat.contains("const") || flat.contains("enum")) {
+            return collect_listed(flat, choices);
+        }
+        for (const char * keyword : { "anyOf", "oneOf" }) {
+            if (flat.contains(keyword)) {
+                const common_json alternatives = flat.at(keyword);
+                common_json       rest         = flat;
+                rest.erase(keyword);
+                bool is_bounded = alternatives.is_array();
+                for (size_t i = 0; is_bounded && i < alternatives.size(); i++) {
+                    is_bounded = collect_texts(merge.both(rest, alternatives.at(i)), choices, depth + 1);
+                }
+                return is_bounded;
+            }
+        }
+        const std::vector<std::string> types = types_of(flat);
+        if (std::find(types.begin(), types.end(), "string") == types.end()) {
+            return true; // no text at all
+        }
+        Expression text;
+        if (flat.contains("pattern") && flat.at("pattern").is_string()) {
+            text = plain_pattern_grammar(flat.at("pattern").get<std::string>(), rules_);
+        } else if (flat.contains("format") && flat.at("format").is_string()) {
+            text = format_grammar(flat.at("format").get<std::string>());
+        } else if (flat.contains("maxLength")) {
+            const int64_t least = count_of(flat, "minLength", 0);
+            const int64_t most  = count_of(flat, "maxLength", -1);
+            if (least <= most && most <= gbnf_max_count) {
+                text = gbnf_repeat(rules_.add("[^<\\x7F\\x00-\\x1F]"), least, most);
+            }
+        }
+        if (text) {
+            choices.push_back(rules_.add(*text));
+        }
+        return text.has_value();
+    }
+
+    bool collect_listed(const common_json & schema, std::vector<std::string> & choices) {
+        const common_json values = schema.contains("const") ? common_json::array({ schema.at("const") }) : schema.at("enum");
+        if (!values.is_array()) {
+            throw NoGrammar();
+        }
+        common_json rest = schema;
+        rest.erase("enum");
+        std::vector<std::string> texts;
+        for (size_t i = 0; i < values.size(); i++) {
+            if (!values.at(i).is_string() || references_.accepts(schema.contains("const") ? schema : rest, values.at(i)) == Verdict::NO) {
+                continue;
+            }
+            const std::string text     = values.at(i).get<std::string>();
+            const bool        is_plain = std::none_of(text.begin(), text.end(), [](char c) {
+                return c == '<' || c == 0x7F || (c >= 0 && c < 0x20);
+            });
+            if (!is_plain) {
+                return false;
+            }
+            texts.push_back(text);
+        }
+        if (!texts.empty()) {
+            choices.push_back(gbnf_texts(std::move(texts), rules_));
+        }
+        return true;
+    }
+
     // ---- arrays and objects
 
     Expression array(const common_json & schema, const std::string & place) {
@@ -426,13 +567,36 @@ class Converter {
         }
         int64_t least = count_of(schema, "minItems", 0);
         int64_t most  = count_of(schema, "maxItems", -1);
-        if (flag(schema, "uniqueItems") && (most < 0 || most > 1)) {
-            leave_out("uniqueItems", place);
-        }
         if (most >= 0 && most < least) {
             return std::nullopt;
         }
+        if (flag(schema, "uniqueItems") && (most < 0 || most > 1)) {
+            if (fixed == nullptr && rest != nullptr && !schema.contains("contains")) {
+                const std::vector<std::string> values = few_values(*rest);
+                if (!values.empty()) {
+                    return distinct(values, least, most);
+                }
+            }
+            leave_out("uniqueItems", place);
+        }
         std::vector<std::string> items;
+        if (schema.contains("contains")) {
+            const int64_t contained = count_of(schema, "minContains", 1);
+            if (fixed != nullptr || schema.contains("maxContains") || contained > max_contained) {
+                leave_out("contains", place);
+            } else if (contained > 0) {
+                SchemaMerge       merge(references_);
+                const common_json item = rest == nullptr ? schema.at("contains") : merge.both(*rest, schema.at("contains"));
+                if (!merge.left_out().empty()) {
+                    leave_out(merge.left_out().c_str(), place);
+                }
+                const Expression one = visit_inside(item, place + "/contains");
+                if (!one || (most >= 0 && most < contained)) {
+                    return std::nullopt;
+                }
+                items.assign(static_cast<size_t>(contained), *one); // at the beginning
+            }
+        }
         const size_t             n_fixed = fixed == nullptr ? 0 : fixed->size();
         for (size_t i = 0; i < n_fixed && (most < 0 || static_cast<int64_t>(i) < most); i++) {
             const Expression one = visit_inside(fixed->at(i), place + "/" + fixed_name + "/" + std::to_string(i));
@@ -475,6 +639,59 @@ class Converter {
         return body + " " + space() + " \"]\"";
     }
 
+    /** The literals of a schema that lists its values, or has two; empty where there are too many, or some that are equal and look different. */
+    std::vector<std::string> few_values(const common_json & given) {
+        SchemaMerge              merge(references_);
+        const common_json        schema = merge.flat(given);
+        std::vector<std::string> out;
+        if (!schema.is_object() || !merge.left_out().empty()) {
+            return out;
+        }
+        common_json values = common_json::array();
+        if (schema.contains("enum") && schema.at("enum").is_array()) {
+            values = schema.at("enum");
+        } else if (!schema.contains("const") && types_of(schema) == std::vector<std::string>{ "boolean" }) {
+            values = common_json::array({ true, false });
+        }
+        for (size_t i = 0; i < values.size(); i++) {
+            const common_json & value   = values.at(i);
+            const bool          is_flat = value.is_string() || value.is_boolean() || value.is_null() || value.is_number_integer();
+            const Verdict       verdict = references_.accepts(schema, value);
+            if (!is_flat || verdict == Verdict::UNKNOWN || out.size() > max_distinct) {
+                return {};
+            }
+            const std::string literal = gbnf_literal(value.dump_safe());
+            if (verdict == Verdict::YES && std::find(out.begin(), out.end(), literal) == out.end()) {
+                out.push_back(literal);
+            }
+        }
+        return out.size() > max_distinct ? std::vector<std::string>() : out;
+    }
+
+    /** An array of the values, each at most once and in any order. */
+    Expression distinct(const std::vector<std::string> & values, int64_t least, int64_t most) {
+        const size_t             all = (size_t{ 1 } << values.size()) - 1;
+        std::vector<std::string> known(all + 1); // what follows, by which values have been written; the fuller ones first
+        for (size_t written = all + 1; written-- > 0;) {
+            int64_t n = 0;
+            for (size_t i = 0; i < values.size(); i++) {
+                n += written >> i & 1;
+            }
+            std::vector<std::string> choices;
+            for (size_t i = 0; i < values.size() && (most < 0 || n < most); i++) {
+                const size_t next = written | size_t{ 1 } << i;
+                if (next != written && !known[next].empty()) {
+                    choices.push_back((n > 0 ? "\",\" " + space() + " " : "") + values[i] + " " + known[next]);
+                }
+            }
+            if (n >= least) {
+                choices.push_back("\"\"");
+            }
+            known[written] = choices.empty() ? "" : rules_.add(gbnf_choice(choices));
+        }
+        return known[0].empty() ? std::nullopt : Expression("\"[\" " + space() + " " + known[0] + " " + space() + " \"]\"");
+    }
+
     struct Property {
         std::string name;
         std::string rule; // key, colon and value; empty: cannot be there
@@ -487,14 +704,16 @@ class Converter {
         int64_t                  least;
         int64_t                  most;
         int64_t                  counted; // how many members are told apart
-        std::vector<std::string> known;   // rules by state; "-": none
+        bool                     distinct; // no two further members are counted: they may have one name
+        std::vector<std::string> known;    // rules by state; "-": none
     };
 
     Expression object(const common_json & schema, const std::string & place) {
         Members members;
         members.least   = count_of(schema, "minProperties", 0);
         members.most    = count_of(schema, "maxProperties", -1);
-        members.counted = members.least > 0 || members.most >= 0 ? std::max(members.least, std::max<int64_t>(members.most, 0)) : 1;
+        members.distinct = false;
+        members.counted  = members.least > 0 || members.most >= 0 ? std::max(members.least, std::max<int64_t>(members.most, 0)) : 1;
 
         std::unordered_set<std::string> required;
         std::vector<std::string>        order;
@@ -562,15 +781,22 @@ class Converter {
             members.counted = 1;
         }
         const int64_t n_required = std::count_if(members.properties.begin(), members.properties.end(), [](const Property & p) { return p.required; });
-        if (!members.more.empty() && members.least > n_required) {
-            leave_out("minProperties", place); // a name written twice counts once
+        members.distinct = !members.more.empty() && members.least > n_required; // a name written twice counts once
+        Expression body  = members_of(members);
+        if (!body && members.distinct) {
+            leave_out("minProperties", place);
+            members.distinct = false;
+            body             = members_of(members);
         }
-        members.known.assign((members.properties.size() + 1) * static_cast<size_t>(members.counted + 1), "");
-        const Expression body = following(members, 0, 0);
         if (!body) {
             return std::nullopt;
         }
         return "\"{\" " + space() + " " + *body + " " + space() + " \"}\"";
+    }
+
+    Expression members_of(Members & members) {
+        members.known.assign((members.properties.size() + 1) * static_cast<size_t>(members.counted + 1), "");
+        return following(members, 0, 0);
     }
 
     bool add_property(Members & members, const std::string & name, const common_json & schema, bool required, const std::string & place) {
@@ -658,6 +884,10 @@ class Converter {
                     choices.push_back("\"\"");
                 }
             } else {
+                if (members.distinct && missing > 1) {
+                    members.known[state] = "-";
+                    return std::nullopt;
+                }
                 const int64_t     room = members.most < 0 ? -1 : members.most - before;
                 const std::string next = rules_.add("\",\" " + space() + " " + members.more);
                 if (before > 0) {
@@ -769,7 +999,7 @@ class Converter {
     }
 
     SchemaReferences                       references_;
-    GbnfText                           rules_;
+    GbnfText &                             rules_;
     std::unordered_map<std::string, Known> known_; // by the schema's text
     std::string                            value_;
     std::string                            ignored_;
@@ -781,7 +1011,21 @@ class Converter {
 } // namespace
 
 SchemaGrammar schema_grammar(const common_json & schema) {
-    return Converter(schema).convert(schema);
+    GbnfText                         rules;
+    Converter                        converter(schema, rules);
+    const std::optional<std::string> start = converter.convert(schema);
+    if (!start) {
+        throw NoGrammar();
+    }
+    return { rules.text(), *start, converter.ignored() };
+}
+
+std::optional<std::string> schema_rules(const common_json & schema, const common_json & root, GbnfText & rules) {
+    return Converter(root, rules).convert(schema);
+}
+
+std::optional<std::string> text_rules(const common_json & schema, const common_json & root, GbnfText & rules) {
+    return Converter(root, rules).convert_text(schema);
 }
 
 } // namespace dbs

@@ -1,8 +1,10 @@
 // JSON schemas as grammars.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "grammar_text.h"
 #include "json.h"
 
 namespace dbs {
@@ -27,5 +29,18 @@ struct SchemaGrammar {
  * the grammar would outgrow its limits. Recurses; call it on a deep stack.
  */
 SchemaGrammar schema_grammar(const common_json & schema);
+
+/**
+ * As schema_grammar, with the rules added to others: returns the rule of a schema whose references lead into `root`, or nothing where no value
+ * satisfies it. Borrows both for the call.
+ */
+std::optional<std::string> schema_rules(const common_json & schema, const common_json & root, GbnfText & rules);
+
+/**
+ * As schema_rules, for a string that is written as text between marks and not as JSON: one of some values, of a format, of a pattern, or no
+ * longer than so much. Nothing where any text will do, or where what it must not be cannot be said. Accepts no `<` and no control character,
+ * so that what ends the text cannot be part of it.
+ */
+std::optional<std::string> text_rules(const common_json & schema, const common_json & root, GbnfText & rules);
 
 } // namespace dbs

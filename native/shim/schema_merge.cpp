@@ -10,11 +10,12 @@ namespace dbs {
 
 namespace {
 
-constexpr int    max_hops   = 100000;
-constexpr int    max_spent  = 50000;
-constexpr int    max_depth  = 500;
-constexpr int    max_looks  = 32; // how deep `oneOf` is looked into
-constexpr size_t max_choices = 64;
+constexpr int    max_hops     = 100000;
+constexpr int    max_spent    = 50000;
+constexpr size_t max_compared = size_t{ 10 } << 20; // values of enums looked at
+constexpr int    max_depth    = 500;
+constexpr int    max_looks    = 32; // how deep `oneOf` is looked into
+constexpr size_t max_choices  = 64;
 
 const std::set<std::string> annotations = { "title",      "description", "default",    "examples", "example", "$schema",          "$id",        "id",
                                             "$comment",   "$defs",       "definitions", "readOnly", "writeOnly", "deprecated",     "$anchor",    "$vocabulary",
@@ -107,6 +108,21 @@ void SchemaReferences::spend() {
     if (++spent_ > max_spent) {
         throw NoGrammar();
     }
+}
+
+bool SchemaReferences::is_among(const common_json & value, const common_json & values) {
+    if (!values.is_array()) {
+        throw NoGrammar();
+    }
+    for (size_t i = 0; i < values.size(); i++) {
+        if (++compared_ > max_compared) {
+            throw NoGrammar();
+        }
+        if (values.at(i) == value) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const common_json * SchemaReferences::member(const common_json & object, const std::string & name) {
@@ -219,8 +235,7 @@ Verdict SchemaReferences::accepts(const common_json & given, const common_json &
         } else if (key == "const") {
             need(part == value);
         } else if (key == "enum") {
-            const std::vector<common_json> values = elements(part);
-            need(std::find(values.begin(), values.end(), value) != values.end());
+            need(is_among(value, part));
         } else if (key == "allOf") {
             for (const common_json & one : elements(part)) {
                 ask(one, value);

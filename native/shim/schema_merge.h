@@ -36,11 +36,13 @@ class SchemaReferences {
   private:
     Verdict             accepts(const common_json & schema, const common_json & value, int depth);
     bool                is_apart(const common_json & written, const common_json & other, int depth);
+    bool                is_among(const common_json & value, const common_json & values);
     const common_json * member(const common_json & object, const std::string & name);
 
     const common_json &                                                                         root_;
     std::unordered_map<const common_json *, std::unordered_map<std::string, const common_json *>> large_; // members of large objects
     int                                                                                         spent_ = 0;
+    size_t                                                                                      compared_ = 0;
 };
 
 /** Merges schemas into one without `$ref` and `allOf` at its top. */

@@ -1,36 +1,49 @@
 // Text to tokens, and the table of every token's text.
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "deep_stack.h"
 #include "guard.h"
 #include "token_trie.h"
 #include "vocab.h"
 
 namespace dbs {
 
-int32_t tokenize(const llama_vocab * vocab, const char * text, size_t size, int32_t * tokens, int32_t max_tokens, bool add_special,
-                 bool parse_special, int32_t * n_tokens) {
-    if (vocab == nullptr || (text == nullptr && size > 0) || n_tokens == nullptr || max_tokens < 0 ||
-        (tokens == nullptr && max_tokens > 0) || size > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
+namespace {
+
+// Many vocabularies split text by std::regex, which recurses once a character: 353 bytes of stack each, where a word is that long.
+constexpr size_t most_shallow_bytes = 1024;
+
+} // namespace
+
+int32_t tokenize(const llama_vocab * vocab, const std::string & text, int32_t * tokens, int32_t max_tokens, bool add_special, bool parse_special,
+                 const SpecialTokens::Ranges & plain, int32_t * n_tokens) {
+    if (vocab == nullptr || n_tokens == nullptr || max_tokens < 0 || (tokens == nullptr && max_tokens > 0) ||
+        text.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
         return DBS_INVALID_ARGUMENT;
     }
-    *n_tokens = 0;
-    const Quiet quiet;
-    return guarded(DBS_INTERNAL, [&]() -> int32_t {
-        const int32_t count = llama_tokenize(vocab, size > 0 ? text : "", static_cast<int32_t>(size), tokens, max_tokens, add_special, parse_special);
-        if (count == std::numeric_limits<int32_t>::min()) {
-            return DBS_INVALID_ARGUMENT; // more tokens than an int32_t counts
+    *n_tokens       = 0;
+    const auto body = [&]() -> int32_t {
+        const std::vector<int32_t> found = tokens_of_prompt(vocab, text, add_special, parse_special, plain);
+        if (found.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
+            return DBS_INVALID_ARGUMENT;
         }
-        if (count < 0) {
-            *n_tokens = -count;
+        *n_tokens = static_cast<int32_t>(found.size());
+        if (*n_tokens > max_tokens) {
             return DBS_TOO_SMALL;
         }
-        *n_tokens = count;
+        std::copy(found.begin(), found.end(), tokens);
         return DBS_OK;
-    });
+    };
+    if (text.size() > most_shallow_bytes) {
+        return on_deep_stack(DBS_INTERNAL, body);
+    }
+    const Quiet quiet;
+    return guarded(DBS_INTERNAL, body);
 }
 
 } // namespace dbs
@@ -41,12 +54,18 @@ struct dbs_pieces {
     std::vector<uint8_t>  flags;
     int32_t               max_piece = 0;
 
-    std::shared_ptr<dbs::SharedTrie> trie; // kept for the grammars to come, though no grammar be left
+    std::shared_ptr<dbs::SharedTrie>          trie; // kept for the grammars to come, though no grammar be left
+    std::shared_ptr<const dbs::SpecialTokens> specials;
 };
 
 int32_t dbs_tokenize(const struct llama_vocab * vocab, const char * text, size_t size, int32_t * tokens, int32_t max_tokens,
                      bool add_special, bool parse_special, int32_t * n_tokens) {
-    return dbs::tokenize(vocab, text, size, tokens, max_tokens, add_special, parse_special, n_tokens);
+    if (text == nullptr && size > 0) {
+        return DBS_INVALID_ARGUMENT;
+    }
+    return dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
+        return dbs::tokenize(vocab, size > 0 ? std::string(text, size) : std::string(), tokens, max_tokens, add_special, parse_special, {}, n_tokens);
+    });
 }
 
 int32_t dbs_pieces_new(const struct llama_vocab * vocab, dbs_pieces ** out) {
@@ -56,8 +75,9 @@ int32_t dbs_pieces_new(const struct llama_vocab * vocab, dbs_pieces ** out) {
     *out = nullptr;
     dbs_pieces * pieces = nullptr;
     const int32_t status = dbs::guarded(DBS_INTERNAL, [&]() -> int32_t {
-        pieces       = new dbs_pieces();
-        pieces->trie = dbs::shared_trie(vocab);
+        pieces           = new dbs_pieces();
+        pieces->trie     = dbs::shared_trie(vocab);
+        pieces->specials = dbs::special_tokens(vocab);
         const int32_t n_tokens = llama_vocab_n_tokens(vocab);
         pieces->offsets.reserve(static_cast<size_t>(n_tokens) + 1);
         pieces->flags.reserve(static_cast<size_t>(n_tokens));

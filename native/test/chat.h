@@ -2,6 +2,8 @@
 #pragma once
 
 #include "check.h"
+#include "sampling.h"
+#include "vocab.h"
 
 inline const char * const weather_tools = R"([{"type":"function","function":{"name":"get_weather","description":"Current weather of a city",
     "parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}])";
@@ -51,4 +53,29 @@ inline std::string prompt_of(const dbs_chat * chat) {
 
 inline bool ends_with(const std::string & text, const std::string & end) {
     return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/** Whether the answer may be `text` and end behind it. Without rules it may. */
+inline bool may_only_say(const Demo & demo, const dbs_chat * chat, const std::string & text) {
+    dbs_grammar * grammar = nullptr;
+    CHECK_STATUS(DBS_OK, dbs_chat_grammar(chat, demo.vocab, &grammar));
+    if (grammar == nullptr) {
+        return true;
+    }
+    bool                 allowed = true;
+    std::vector<int32_t> tokens  = dbs::tokens_of(demo.vocab, text);
+    tokens.push_back(llama_vocab_eos(demo.vocab));
+    for (size_t i = 0; i < tokens.size() && allowed; i++) {
+        for (dbs::Constraint * constraint : { grammar->rules.get(), grammar->opening.get() }) {
+            if (constraint != nullptr) {
+                constraint->begin_step();
+                allowed = allowed && constraint->allows(tokens[i]);
+                if (allowed && i + 1 < tokens.size()) {
+                    constraint->accept(tokens[i]);
+                }
+            }
+        }
+    }
+    dbs_grammar_free(grammar);
+    return allowed;
 }

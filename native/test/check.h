@@ -125,8 +125,10 @@ inline dbs_sampling greedy() {
 }
 
 void test_vocabulary(const Demo & demo);
+void test_tokenizing(const Demo & demo, const std::string & vocabulary_dir);
 void test_sampling(const Demo & demo);
 void test_grammars(const Demo & demo);
+void test_schemas(const Demo & demo);
 void test_constraints(const Demo & demo, const std::string & reference);
 void test_chat(const Demo & demo);
 void test_parser(const Demo & demo);
@@ -134,6 +136,9 @@ void test_models(const Demo & demo);
 void test_memory(const Demo & demo);
 void test_triggers();
 void test_hostile(const Demo & demo);
+void test_history(const Demo & demo, const std::string & directory);
 void test_goldens(const Demo & demo, const std::string & directory, const std::string & golden_file);
+void test_response_formats(const Demo & demo, const std::string & directory);
 void test_tools(const Demo & demo, const std::string & directory);
+void test_arguments(const Demo & demo, const std::string & directory);
 void test_templates(const Demo & demo, const std::string & directory);

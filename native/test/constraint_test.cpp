@@ -421,6 +421,35 @@ void another_vocabulary_agrees(const std::string & path, Random & random, Tally 
     llama_model_free(model);
 }
 
+/** A thought holds neither a call's opening, in whatever tokens that comes, nor the end; its closing tag frees both. */
+void a_thought_is_guarded(const Words & words) {
+    const int32_t end  = llama_vocab_eos(words.vocab);
+    const auto    feed = [&](dbs::ThoughtGuard & guard, const std::string & text) {
+        for (const int32_t token : dbs::tokens_of(words.vocab, text, false)) {
+            if (!guard.allows(token)) {
+                return false;
+            }
+            guard.accept(token);
+        }
+        return true;
+    };
+    const std::vector<std::string> openings = { "<tool_call>", "[", "</think><call>" };
+    dbs::ThoughtGuard              guard(words.vocab, openings, { "</think>" });
+    CHECK(!guard.allows(end));
+    for (const int32_t token : dbs::tokens_of(words.vocab, "<tool_call>")) {
+        CHECK(guard.allows(token) == (dbs::piece_of(words.vocab, token).find("<tool_call>") == std::string::npos));
+    }
+    CHECK(feed(guard, "I could write <tool_call or [a] tool_call>"));
+    CHECK(!feed(guard, " and so <tool_call>{"));
+    guard.reset();
+    CHECK(feed(guard, "so.\n</thi") && !guard.allows(end));
+    CHECK(feed(guard, "nk>\n\n<tool_call>") && guard.allows(end));
+    guard.reset();
+    CHECK(!guard.allows(end) && !feed(guard, "<tool_call>"));
+    dbs::ThoughtGuard closing(words.vocab, { "<tool_call>" }, { "</think>", "<tool_call>" }); // a call closes such a thought
+    CHECK(!closing.allows(end) && feed(closing, "so <tool_call>") && closing.allows(end));
+}
+
 } // namespace
 
 void test_constraints(const Demo & demo, const std::string & reference) {
@@ -451,6 +480,7 @@ void test_constraints(const Demo & demo, const std::string & reference) {
     dear_grammars_take_bounded_work(words);
     deep_texts_find_their_way_back(words);
     work_has_an_end(words);
+    a_thought_is_guarded(words);
     CHECK(tally.ends > 100);
     CHECK(tally.steps > 1000);
 }

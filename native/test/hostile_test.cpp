@@ -119,6 +119,57 @@ void a_megabyte_of_tools_is_bearable(const Demo & demo) {
     dbs_templates_free(templates);
 }
 
+std::string values(size_t n, const std::string & begin, const std::string & end) {
+    std::string out;
+    for (size_t i = 0; i < n; i++) {
+        out += (i == 0 ? "" : ",") + begin + std::to_string(i) + end;
+    }
+    return out;
+}
+
+/** An enum of many values makes a grammar in a moment, in which a step follows one way; what compares each with each is refused. */
+void many_values_are_bearable(const Demo & demo) {
+    dbs_templates *   templates = templates_of(demo);
+    const std::string many_of   = "{\"enum\":[" + values(20000, "\"", " is the value\"") + "]}";
+    Request           request("Hello");
+    request.schema        = many_of;
+    dbs_chat *    chat    = request.applied(templates);
+    dbs_grammar * grammar = nullptr;
+    CHECK_STATUS(DBS_OK, dbs_chat_grammar(chat, demo.vocab, &grammar));
+    dbs_sampling  sampling = greedy();
+    dbs_sampler * sampler  = nullptr;
+    CHECK_STATUS(DBS_OK, dbs_sampler_new(demo.model, &sampling, grammar, &sampler));
+    llama_context *   ctx    = demo.context();
+    const std::string answer = demo.generate(ctx, sampler, demo.tokens(prompt_of(chat)), 100);
+    const size_t      begin  = answer.find('"'); // some formats let a value stand in a fence
+    CHECK(begin != std::string::npos && many_of.find(answer.substr(begin, answer.find('"', begin + 1) + 1 - begin)) != std::string::npos);
+    llama_free(ctx);
+    dbs_sampler_free(sampler);
+    dbs_chat_free(chat);
+
+    request.schema = "";
+    request.tools  = "[" + tool("put", R"({"type":"object","properties":{"a":)" + many_of + "}}") + "]";
+    for (const int32_t choice : { DBS_TOOL_AUTO, DBS_TOOL_REQUIRED }) {
+        request.inputs.tool_choice = choice;
+        chat                       = request.applied(templates);
+        CHECK_STATUS(DBS_OK, dbs_chat_grammar(chat, demo.vocab, &grammar));
+        dbs_grammar_free(grammar);
+        dbs_chat_free(chat);
+    }
+
+    std::string alternatives;
+    for (int i = 0; i < 4; i++) {
+        alternatives += std::string(i == 0 ? "" : ",") + "{\"enum\":[" + values(5000, "\"" + std::to_string(i) + "-", "\"") + "]}";
+    }
+    Request compared("Hello");
+    compared.schema = "{\"oneOf\":[" + alternatives + "]}";
+    CHECK_STATUS(DBS_BAD_SCHEMA, compared.apply(templates, &chat));
+    dbs_text * words = nullptr;
+    CHECK_STATUS(DBS_BAD_SCHEMA, dbs_schema_check(compared.schema.data(), compared.schema.size(), &words));
+    CHECK(words == nullptr);
+    dbs_templates_free(templates);
+}
+
 } // namespace
 
 void test_hostile(const Demo & demo) {
@@ -127,4 +178,5 @@ void test_hostile(const Demo & demo) {
         demo, "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
     a_control_token_in_two_parts_is_only_text(demo);
     a_megabyte_of_tools_is_bearable(demo);
+    many_values_are_bearable(demo);
 }

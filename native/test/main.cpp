@@ -47,8 +47,10 @@ int main(int argc, char ** argv) {
     CHECK_STATUS(DBS_OK, dbs_pieces_new(demo.vocab, &demo.pieces));
 
     test_vocabulary(demo);
+    test_tokenizing(demo, std::string(argv[3]) + "/..");
     test_sampling(demo);
     test_grammars(demo);
+    test_schemas(demo);
     test_constraints(demo, std::string(argv[3]) + "/../..");
     test_triggers();
     test_chat(demo);
@@ -57,6 +59,9 @@ int main(int argc, char ** argv) {
     test_memory(demo);
     test_hostile(demo);
     test_tools(demo, argv[3]);
+    test_response_formats(demo, argv[3]);
+    test_arguments(demo, argv[3]);
+    test_history(demo, argv[3]);
     test_goldens(demo, argv[3], argv[4]);
     test_templates(demo, argv[3]);
 

@@ -5,38 +5,11 @@
 #include <sstream>
 
 #include "chat.h"
-#include "sampling.h"
-#include "vocab.h"
 
 namespace {
 
 bool shows(const dbs_chat * chat, const std::string & text) {
     return prompt_of(chat).find(text) != std::string::npos;
-}
-
-/** Whether the answer may be `text` and end behind it. Without rules it may. */
-bool may_only_say(const Demo & demo, const dbs_chat * chat, const std::string & text) {
-    dbs_grammar * grammar = nullptr;
-    CHECK_STATUS(DBS_OK, dbs_chat_grammar(chat, demo.vocab, &grammar));
-    if (grammar == nullptr) {
-        return true;
-    }
-    bool                 allowed = true;
-    std::vector<int32_t> tokens  = dbs::tokens_of(demo.vocab, text);
-    tokens.push_back(llama_vocab_eos(demo.vocab));
-    for (size_t i = 0; i < tokens.size() && allowed; i++) {
-        for (dbs::Constraint * constraint : { grammar->rules.get(), grammar->opening.get() }) {
-            if (constraint != nullptr) {
-                constraint->begin_step();
-                allowed = allowed && constraint->allows(tokens[i]);
-                if (allowed && i + 1 < tokens.size()) {
-                    constraint->accept(tokens[i]);
-                }
-            }
-        }
-    }
-    dbs_grammar_free(grammar);
-    return allowed;
 }
 
 /** Every model calls where it must, whatever else the request asks for; a schema for content has nothing to say then. */

@@ -316,3 +316,19 @@ test('a client that leaves a stream can ask again', async () => {
   }
   assert.ok((await create({ input: 'Hello' })).output_text.length > 0);
 });
+
+test('input tokens are counted as the request has them', async () => {
+  const params = { input: 'Hello', instructions: 'Be brief.', tools: [weather] };
+  const counted = await client.responses.inputTokens.count({ model, ...params });
+  const response = await create(params);
+  assert.equal(counted.object, 'response.input_tokens');
+  assert.equal(counted.input_tokens, response.usage.input_tokens);
+  await assert.rejects(client.responses.inputTokens.count({ ...params, model: 'no-such-model' }), OpenAI.NotFoundError);
+});
+
+test('a background request that cannot be done is refused', async () => {
+  const unknown = await refusal({ model: 'no-such-model', background: true });
+  assert.ok(unknown instanceof OpenAI.NotFoundError);
+  const long = await refusal({ input: 'word '.repeat(20_000), background: true });
+  assert.ok(long instanceof OpenAI.BadRequestError);
+});

@@ -33,7 +33,7 @@ public class ChunkBenchmark {
     public void open() {
         var head = new ResponseHead("chatcmpl-0123456789abcdef", 1_790_000_000L, "bloom-demo", "llama.cpp-v0.4.0");
         memory = new ContentArena();
-        events = new ChunkEvents(memory, head, "chat.completion.chunk", sink, true);
+        events = new ChunkEvents(memory, head, "chat.completion.chunk", sink, true, false);
     }
 
     @Benchmark

@@ -56,7 +56,8 @@ final class Pages {
             }
             case RESPONSE_CANCEL -> responses().cancel(id, sink);
             case RESPONSE_ITEMS -> responses().inputItems(id, query.parameters(), sink);
-            case CHAT_COMPLETIONS, RESPONSES, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE, APPLY_TEMPLATE ->
+            case CHAT_COMPLETIONS, RESPONSES, INPUT_TOKENS, MESSAGES, COUNT_TOKENS, COMPLETIONS, EMBEDDINGS, RERANK, TOKENIZE, DETOKENIZE,
+                    APPLY_TEMPLATE ->
                     throw new IllegalArgumentException(route + " is no page");
         }
     }

@@ -20,6 +20,7 @@ enum Route {
     MESSAGES(Endpoint.MESSAGES, Bytes.CHAT_BODY, "/v1/messages", "/messages", "/v1/v1/messages"),
     COUNT_TOKENS(Endpoint.COUNT_TOKENS, Bytes.CHAT_BODY, "/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),
     RESPONSES(Endpoint.RESPONSES, Bytes.BODY, "/v1/responses", "/responses"),
+    INPUT_TOKENS(Endpoint.RESPONSES_INPUT_TOKENS, Bytes.BODY, "/v1/responses/input_tokens", "/responses/input_tokens"),
     RESPONSE(Kind.KEPT, "/v1/responses/{id}", "/responses/{id}"),
     RESPONSE_CANCEL(Kind.ACTION, "/v1/responses/{id}/cancel", "/responses/{id}/cancel"),
     RESPONSE_ITEMS(Kind.PAGE, "/v1/responses/{id}/input_items", "/responses/{id}/input_items"),

@@ -42,7 +42,7 @@ final class Answer implements AutoCloseable {
      *
      * @param pingNanos as in {@link AnswerSettings}
      * @param requiresToolCall whether a choice that the model ends without a tool call has failed
-     * @param stopStrings how many of the choices' stop strings, the first ones, are the request's own: what they end has not failed
+     * @param stopStrings how many stop strings the request has: what one of them ends has not failed
      */
     Answer(ResponseSink sink, AnswerShape shape, NanoClock nanoClock, long pingNanos, boolean requiresToolCall, int stopStrings) {
         this.sink = sink;
@@ -77,6 +77,7 @@ final class Answer implements AutoCloseable {
      */
     void run() throws InterruptedException {
         sink.onGone(this::cancel);
+        shape.submitted();
         lastSent = nanoClock.nanoTime();
         Optional<Executor> loop = sink.loop().filter(_ -> sink.eventGapNanos() == 0);
         if (loop.isPresent()) {

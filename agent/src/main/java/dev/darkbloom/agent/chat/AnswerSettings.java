@@ -16,9 +16,12 @@ import java.util.OptionalLong;
  * @param choices answers per prompt, at least 1
  * @param maxTokens most tokens of one answer, at least 1; {@link Integer#MAX_VALUE} when the request does not say
  * @param topLogprobs -1 for no log-probabilities, otherwise how many alternatives
+ * @param timesEvents whether every event of a stream carries the times so far
+ * @param reusesCache whether what is kept of earlier prompts is made use of
  * @param pingNanos silence after which a stream gets a comment; {@link Long#MAX_VALUE} for none
  */
-record AnswerSettings(boolean stream, boolean includeUsage, int choices, int maxTokens, int topLogprobs, long pingNanos) {
+record AnswerSettings(boolean stream, boolean includeUsage, int choices, int maxTokens, int topLogprobs, boolean timesEvents, boolean reusesCache,
+        long pingNanos) {
     private static final int MAX_TOP_LOGPROBS = 20;
 
     /** First positive one wins; of the negative ones only llama.cpp's -1 ("no limit") is allowed, for its own name. */
@@ -38,6 +41,8 @@ record AnswerSettings(boolean stream, boolean includeUsage, int choices, int max
                 choices(body, settings.maxChoices()),
                 maxTokens(body),
                 chat ? chatLogprobs(body) : textLogprobs(body),
+                body.flag("timings_per_token", false) && stream,
+                body.flag("cache_prompt", true),
                 pingNanos(body, settings.pingInterval()));
     }
 

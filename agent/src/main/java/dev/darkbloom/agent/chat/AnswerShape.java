@@ -7,12 +7,15 @@ import java.util.Optional;
 /**
  * How one API writes answers: as a stream of events or as one document.
  *
- * <p>Called by the request's thread, in this order: {@link #begin}; deltas and {@link #finished} of each choice; {@link #end}, or {@link
+ * <p>Called by the request's thread, in this order: {@link #submitted}; {@link #begin}; deltas and {@link #finished} of each choice; {@link #end}, or {@link
  * #fail} at any time after begin. Segments are UTF-8 views that end with the call.
  */
 interface AnswerShape extends AutoCloseable {
     /** Returns whether events go out while the answer grows; otherwise nothing leaves before {@link #end}. */
     boolean isStream();
+
+    /** The engine has taken every choice; nothing has come of them yet. */
+    default void submitted() {}
 
     /** Begins the answer. */
     void begin(Iterable<Choice> choices);

@@ -11,10 +11,10 @@ final class ChatChunks implements AnswerShape {
     private final ChunkEvents events;
     private final LogprobJson logprobs;
 
-    /** Borrows {@code memory} and {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
-    ChatChunks(ContentArena memory, ResponseHead answer, ResponseSink sink, boolean includeUsage) {
+    /** Borrows {@code memory} and {@code sink}; {@code form} says what its events carry. */
+    ChatChunks(ContentArena memory, ResponseHead answer, ResponseSink sink, AnswerSettings form) {
         logprobs = new LogprobJson(memory);
-        events = new ChunkEvents(memory, answer, "chat.completion.chunk", sink, includeUsage);
+        events = new ChunkEvents(memory, answer, "chat.completion.chunk", sink, form.includeUsage(), form.timesEvents());
     }
 
     @Override
@@ -77,7 +77,7 @@ final class ChatChunks implements AnswerShape {
     }
 
     private SseWriter beginDelta(Choice choice) {
-        return events.begin(choice.index()).raw("\"delta\":{");
+        return events.begin(choice).raw("\"delta\":{");
     }
 
     private void sendUnfinished(SseWriter event, Choice choice) {

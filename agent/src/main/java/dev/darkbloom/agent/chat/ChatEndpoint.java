@@ -36,7 +36,7 @@ final class ChatEndpoint {
     void complete(RequestBody body) throws InterruptedException {
         AnswerSettings form = AnswerSettings.read(body, context, true);
         complete(body, form, "chatcmpl-", (memory, head, _, _) -> form.stream()
-                ? new ChatChunks(memory, head, context.sink(), form.includeUsage())
+                ? new ChatChunks(memory, head, context.sink(), form)
                 : new ChatDocument(memory, head, context.sink()));
     }
 
@@ -47,11 +47,13 @@ final class ChatEndpoint {
         try (Closer closer = new Closer()) {
             ChatRequest request = closer.add(ChatRequest.read(body));
             ModelLease lease = closer.add(context.acquireForText(model));
+            request.checkRoom(lease);
             request.check(lease.tokenizer());
             Content samplerMemory = closer.add(Sampling.contentMemory(body));
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     lease.tokenizer(), samplerMemory);
             ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds()));
+            PromptTokens.checkRoom(format.prompt().byteSize(), lease);
             PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
             if (prompt.count() == 0) {
                 throw RequestBody.invalid("messages", "the rendered prompt is empty");
@@ -64,12 +66,23 @@ final class ChatEndpoint {
             for (int i = 0; i < form.choices(); i++) {
                 Choice choice = answer.add(new Choice(memory, i, i == 0, context.ring(memory, form.topLogprobs()), lease.tokenizer().pieces(),
                         Optional.of(format), request.parsesToolCalls(), form.topLogprobs(),
-                        request.stops().matcher(format.stops(), memory), shape));
+                        request.stops().matcher(memory), shape));
                 Grammar grammar = format.compileGrammar();
                 choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
-                        sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(), choice.ring()));
+                        sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(),
+                        form.reusesCache(), choice.ring()));
             }
             answer.run();
+        }
+    }
+
+    /** Returns how many tokens a chat request's prompt has. */
+    int promptTokens(RequestBody body) throws InterruptedException {
+        try (ChatRequest request = ChatRequest.read(body);
+                ModelLease lease = context.acquireForText(context.modelName(body));
+                ChatFormat format = request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds());
+                PromptTokens prompt = PromptTokens.of(format::tokenize, format.prompt().byteSize())) {
+            return prompt.count();
         }
     }
 

@@ -8,6 +8,8 @@ import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.NameTable;
 import dev.darkbloom.agent.content.Slice;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -25,11 +27,20 @@ final class ChatMessages implements AutoCloseable {
     private final MemorySegment view;
     private final Content rewritten;
     private final boolean endsWithAssistant;
+    private final Optional<String> cutCall;
+    private final int count;
+    private final long leastBytes;
 
-    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant) {
+    /** A part of a message that the native reader does not know, and the string that stands in its place. */
+    private record Refusal(Slice part, Slice text) {}
+
+    private ChatMessages(MemorySegment view, Content rewritten, boolean endsWithAssistant, Optional<String> cutCall, int count, long leastBytes) {
+        this.count = count;
+        this.leastBytes = leastBytes;
         this.view = view;
         this.rewritten = rewritten;
         this.endsWithAssistant = endsWithAssistant;
+        this.cutCall = cutCall;
     }
 
     /**
@@ -44,27 +55,54 @@ final class ChatMessages implements AutoCloseable {
             throw invalid("messages is missing");
         }
         int count = 0;
+        long leastBytes = 0;
         boolean assistant = false;
+        Optional<String> cutCall = Optional.empty();
+        List<Refusal> refusals = new ArrayList<>();
         for (JsonScanner.Cursor each = json.elements(messages); each.next(); count++) {
-            assistant = check(json, each.value(), count);
+            assistant = check(json, each.value(), count, refusals);
+            leastBytes += leastBytes(json, each.value());
+            if (cutCall.isEmpty()) {
+                cutCall = cutCall(json, each.value(), count);
+            }
         }
         if (count == 0) {
             throw invalid("messages is empty");
         }
         Slice instructions = body.value("instructions", Kind.STRING);
-        if (instructions.isEmpty() || json.isEmptyText(instructions)) {
-            return new ChatMessages(json.segment(messages), Content.confined(1), assistant);
+        boolean instructed = !instructions.isEmpty() && !json.isEmptyText(instructions);
+        if (!instructed && refusals.isEmpty()) {
+            return new ChatMessages(json.segment(messages), Content.confined(1), assistant, cutCall, count, leastBytes);
         }
         Content rewritten = Content.confined(messages.length() + instructions.length() + 64);
-        rewritten.appendAscii("[{\"role\":\"system\",\"content\":");
-        rewritten.append(json.text(), instructions.offset(), instructions.length());
-        rewritten.appendAscii("},");
-        rewritten.append(json.text(), messages.offset() + 1, messages.length() - 1);
-        return new ChatMessages(rewritten.segment(), rewritten, assistant);
+        rewritten.append((byte) '[');
+        if (instructed) {
+            rewritten.appendAscii("{\"role\":\"system\",\"content\":");
+            rewritten.append(json.text(), instructions.offset(), instructions.length());
+            rewritten.appendAscii("},");
+        }
+        long from = messages.offset() + 1;
+        for (Refusal refusal : refusals) {
+            rewritten.append(json.text(), from, refusal.part().offset() - from);
+            rewritten.appendAscii("{\"type\":\"text\",\"text\":");
+            rewritten.append(json.text(), refusal.text().offset(), refusal.text().length());
+            rewritten.append((byte) '}');
+            from = refusal.part().end();
+        }
+        rewritten.append(json.text(), from, messages.end() - from);
+        return new ChatMessages(rewritten.segment(), rewritten, assistant, cutCall, instructed ? count + 1 : count, leastBytes);
+    }
+
+    /** Returns the bytes that a message's text has at least: six letters of JSON may be one byte. Templates leave out thoughts of the assistant. */
+    private static long leastBytes(JsonScanner json, Slice message) {
+        Slice content = json.member(message, "content");
+        Slice role = json.member(message, "role"); // checked
+        boolean counts = !content.isEmpty() && json.kind(content) == Kind.STRING && !ROLES.find(json, role).equals(Optional.of("assistant"));
+        return counts ? (content.length() - 2) / 6 : 0;
     }
 
     /** Returns whether the message is one of the assistant's without tool calls. */
-    private static boolean check(JsonScanner json, Slice message, int index) {
+    private static boolean check(JsonScanner json, Slice message, int index, List<Refusal> refusals) {
         if (json.kind(message) != Kind.OBJECT) {
             throw invalid("messages[" + index + "] is not an object");
         }
@@ -77,11 +115,12 @@ final class ChatMessages implements AutoCloseable {
         Slice content = json.member(message, "content");
         Slice calls = json.member(message, "tool_calls");
         boolean hasCalls = !calls.isEmpty() && json.kind(calls) != Kind.NULL;
-        if (content.isEmpty() && !(assistant && hasCalls)) {
+        boolean isNull = !content.isEmpty() && json.kind(content) == Kind.NULL;
+        if (content.isEmpty() && !(assistant && hasCalls) || isNull && !assistant && !known.get().equals("function")) {
             throw invalid("messages[" + index + "].content is missing");
         }
         if (!content.isEmpty()) {
-            checkContent(json, content, index);
+            checkContent(json, content, index, assistant, refusals);
         }
         if (hasCalls) {
             checkCalls(json, calls, index);
@@ -92,23 +131,40 @@ final class ChatMessages implements AutoCloseable {
         return assistant && !hasCalls;
     }
 
-    private static void checkContent(JsonScanner json, Slice content, int index) {
+    private static void checkContent(JsonScanner json, Slice content, int index, boolean assistant, List<Refusal> refusals) {
         switch (json.kind(content)) {
             case STRING, NULL -> { }
             case ARRAY -> {
                 for (JsonScanner.Cursor parts = json.elements(content); parts.next();) {
-                    checkPart(json, parts.value(), index);
+                    Slice type = typeOf(json, parts.value(), index);
+                    if (assistant && json.textEquals(type, "refusal")) {
+                        refusals.add(new Refusal(parts.value(), text(json, parts.value(), "refusal", index)));
+                    } else {
+                        checkPart(json, parts.value(), type, index);
+                    }
                 }
             }
             default -> throw invalid("messages[" + index + "].content must be a string or an array of parts");
         }
     }
 
-    private static void checkPart(JsonScanner json, Slice part, int index) {
+    private static Slice typeOf(JsonScanner json, Slice part, int index) {
         Slice type = json.kind(part) == Kind.OBJECT ? json.member(part, "type") : Slice.EMPTY;
         if (type.isEmpty() || json.kind(type) != Kind.STRING) {
             throw invalid("messages[" + index + "].content has a part without a type");
         }
+        return type;
+    }
+
+    private static Slice text(JsonScanner json, Slice part, String member, int index) {
+        Slice text = json.member(part, member);
+        if (text.isEmpty() || json.kind(text) != Kind.STRING) {
+            throw invalid("messages[" + index + "].content has a " + member + " part without text");
+        }
+        return text;
+    }
+
+    private static void checkPart(JsonScanner json, Slice part, Slice type, int index) {
         Optional<String> media = MEDIA_PARTS.find(json, type);
         if (media.isPresent()) {
             throw AgentException.ofParam(ErrorCode.UNSUPPORTED_MEDIA, "messages",
@@ -117,10 +173,7 @@ final class ChatMessages implements AutoCloseable {
         if (TEXT_PARTS.find(json, type).isEmpty()) {
             throw invalid("messages[" + index + "].content has a part whose type is not text");
         }
-        Slice text = json.member(part, "text");
-        if (text.isEmpty() || json.kind(text) != Kind.STRING) {
-            throw invalid("messages[" + index + "].content has a text part without text");
-        }
+        text(json, part, "text", index);
     }
 
     private static void checkCalls(JsonScanner json, Slice calls, int index) {
@@ -142,6 +195,44 @@ final class ChatMessages implements AutoCloseable {
         }
     }
 
+    /** Returns the place of the message's first call whose arguments are text, but neither blank nor that of a JSON object. */
+    private static Optional<String> cutCall(JsonScanner json, Slice message, int index) {
+        Slice calls = json.member(message, "tool_calls");
+        if (calls.isEmpty() || json.kind(calls) != Kind.ARRAY) {
+            return Optional.empty();
+        }
+        int call = 0;
+        for (JsonScanner.Cursor each = json.elements(calls); each.next(); call++) {
+            Slice arguments = json.member(json.member(each.value(), "function"), "arguments");
+            if (json.kind(arguments) == Kind.STRING && !isObjectOrBlank(json, arguments)) {
+                return Optional.of("messages[" + index + "].tool_calls[" + call + "]");
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static boolean isObjectOrBlank(JsonScanner json, Slice text) {
+        try (Content decoded = Content.confined(text.length())) {
+            json.decode(text, decoded);
+            if (isBlank(decoded)) {
+                return true;
+            }
+            JsonScanner value = JsonScanner.of(decoded.segment());
+            return value.kind(value.root()) == Kind.OBJECT;
+        } catch (AgentException _) {
+            return false;
+        }
+    }
+
+    private static boolean isBlank(Content text) {
+        for (long i = 0; i < text.length(); i++) {
+            if (!Character.isWhitespace(text.buffer().get(ValueLayout.JAVA_BYTE, i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Refuses text that the native side may read as JSON and that is nested too deep for it. */
     private static void checkDepth(JsonScanner json, Slice text, int index) {
         try (Content decoded = Content.confined(text.length())) {
@@ -157,9 +248,26 @@ final class ChatMessages implements AutoCloseable {
         return view;
     }
 
+    int count() {
+        return count;
+    }
+
+    /** Returns bytes that the rendered prompt has at least. */
+    long leastBytes() {
+        return leastBytes;
+    }
+
     /** Returns whether the last message is an assistant's, to be continued by the answer. */
     boolean endsWithAssistant() {
         return endsWithAssistant;
+    }
+
+    /**
+     * Returns where the first call is whose arguments are no JSON object, as when an answer was cut off in them: many templates cannot show
+     * such a call.
+     */
+    Optional<String> cutCall() {
+        return cutCall;
     }
 
     private static AgentException invalid(String message) {

@@ -2,6 +2,8 @@ package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Closer;
+import dev.darkbloom.agent.base.ErrorCode;
+import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.ChatFormat;
 import dev.darkbloom.agent.llama.ChatTemplate;
 import dev.darkbloom.agent.llama.ChatTemplate.ChatInputs;
@@ -42,9 +44,23 @@ final class ChatRequest implements AutoCloseable {
         return new ChatRequest(body);
     }
 
-    /** Refuses what the model's tokenizer knows to be unenforceable; see {@link Constraint#check}. */
+    /** Refuses what the model's tokenizer knows to be unenforceable; see {@link Constraint#check} and {@link ChatTools#check}. */
     void check(Tokenizer tokenizer) {
         constraint.check(tokenizer);
+        tools.check(tokenizer);
+    }
+
+    /**
+     * Refuses messages that cannot fit a model's context before they are rendered: more messages than tokens, or more text.
+     *
+     * @throws AgentException {@code CONTEXT_TOO_LONG}
+     */
+    void checkRoom(ModelLease lease) {
+        if (messages.count() > lease.contextTokens()) {
+            throw new AgentException(ErrorCode.CONTEXT_TOO_LONG, "prompt has " + messages.count() + " messages; this model's context holds "
+                    + lease.contextTokens() + " tokens");
+        }
+        PromptTokens.checkRoom(messages.leastBytes(), lease);
     }
 
     private boolean hasTools() {
@@ -94,6 +110,12 @@ final class ChatRequest implements AutoCloseable {
                     body.flag("add_generation_prompt", !continues),
                     thinking.isSplit(),
                     continues));
+        } catch (AgentException e) {
+            boolean refusesMessages = e.code() == ErrorCode.TEMPLATE_FAILED || e.code() == ErrorCode.INVALID_REQUEST;
+            if (refusesMessages && e.param().isEmpty() && messages.cutCall().isPresent()) {
+                throw RequestBody.invalid("messages", messages.cutCall().get() + ".function.arguments is no JSON object, which this model's template needs");
+            }
+            throw e;
         }
     }
 

@@ -8,7 +8,9 @@ import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.NameTable;
 import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.llama.ChatTemplate.ToolChoice;
+import dev.darkbloom.agent.llama.Tokenizer;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -23,11 +25,16 @@ final class ChatTools implements AutoCloseable {
     private final MemorySegment view;
     private final Content rewritten;
     private final ToolChoice choice;
+    private final List<Strict> strict;
 
-    private ChatTools(MemorySegment view, Content rewritten, ToolChoice choice) {
+    /** The parameters of a tool that asks for {@code strict}, by its place among the tools; a view of the body. */
+    private record Strict(int index, MemorySegment parameters) {}
+
+    private ChatTools(MemorySegment view, Content rewritten, ToolChoice choice, List<Strict> strict) {
         this.view = view;
         this.rewritten = rewritten;
         this.choice = choice;
+        this.strict = List.copyOf(strict);
     }
 
     /** Reads {@code tools} and {@code tool_choice}. */
@@ -35,18 +42,22 @@ final class ChatTools implements AutoCloseable {
         JsonScanner json = body.json();
         Slice tools = body.value("tools", Kind.ARRAY);
         int count = 0;
+        List<Strict> strict = new ArrayList<>();
         if (!tools.isEmpty()) {
             for (JsonScanner.Cursor each = json.elements(tools); each.next(); count++) {
                 check(json, each.value(), count);
+                if (isStrict(json, each.value(), count)) {
+                    strict.add(new Strict(count, json.segment(json.member(json.member(each.value(), "function"), "parameters"))));
+                }
             }
         }
         MemorySegment view = count == 0 ? MemorySegment.NULL : json.segment(tools);
         Slice choice = body.value("tool_choice");
         if (choice.isEmpty()) {
-            return new ChatTools(view, Content.confined(1), count == 0 ? ToolChoice.NONE : ToolChoice.AUTO);
+            return new ChatTools(view, Content.confined(1), count == 0 ? ToolChoice.NONE : ToolChoice.AUTO, strict);
         }
         if (json.kind(choice) == Kind.OBJECT) {
-            return named(json, tools, choice);
+            return named(json, tools, choice, strict);
         }
         Optional<String> mode = json.kind(choice) == Kind.STRING ? MODES.find(json, choice) : Optional.empty();
         ToolChoice read = switch (mode.orElse("")) {
@@ -58,7 +69,7 @@ final class ChatTools implements AutoCloseable {
         if (count == 0 && read == ToolChoice.REQUIRED) {
             throw invalid("tool_choice is required, but there are no tools");
         }
-        return new ChatTools(view, Content.confined(1), count == 0 ? ToolChoice.NONE : read);
+        return new ChatTools(view, Content.confined(1), count == 0 ? ToolChoice.NONE : read, strict);
     }
 
     private static void check(JsonScanner json, Slice tool, int index) {
@@ -80,7 +91,21 @@ final class ChatTools implements AutoCloseable {
         }
     }
 
-    private static ChatTools named(JsonScanner json, Slice tools, Slice choice) {
+    /** Whether the tool asks for arguments that are valid under all of its parameters' schema, and has one. */
+    private static boolean isStrict(JsonScanner json, Slice tool, int index) {
+        Slice function = json.member(tool, "function");
+        Slice strict = json.member(function, "strict");
+        if (strict.isEmpty() || json.kind(strict) == Kind.NULL) {
+            return false;
+        }
+        if (json.kind(strict) != Kind.TRUE && json.kind(strict) != Kind.FALSE) {
+            throw RequestBody.invalid("tools", "tools[" + index + "].function.strict must be a boolean");
+        }
+        Slice parameters = json.member(function, "parameters");
+        return json.kind(strict) == Kind.TRUE && !parameters.isEmpty() && json.kind(parameters) == Kind.OBJECT;
+    }
+
+    private static ChatTools named(JsonScanner json, Slice tools, Slice choice, List<Strict> strict) {
         Slice type = json.member(choice, "type");
         Slice function = json.member(choice, "function");
         if (type.isEmpty() || json.kind(type) != Kind.STRING || !json.textEquals(type, "function")) {
@@ -98,7 +123,7 @@ final class ChatTools implements AutoCloseable {
         one.append((byte) '[');
         one.append(json.text(), found.offset(), found.length());
         one.append((byte) ']');
-        return new ChatTools(one.segment(), one, ToolChoice.REQUIRED);
+        return new ChatTools(one.segment(), one, ToolChoice.REQUIRED, strict);
     }
 
     private static Slice find(JsonScanner json, Slice tools, Slice name) {
@@ -113,6 +138,21 @@ final class ChatTools implements AutoCloseable {
             }
         }
         return Slice.EMPTY;
+    }
+
+    /**
+     * Refuses a strict tool whose schema cannot be enforced whole; one that is not strict loses the keywords that are not enforced.
+     *
+     * @throws AgentException {@code INVALID_SCHEMA}, with the tool's place among the tools, the keyword, and its place in the schema
+     */
+    void check(Tokenizer tokenizer) {
+        for (Strict tool : strict) {
+            try {
+                tokenizer.checkSchema(tool.parameters());
+            } catch (AgentException e) {
+                throw AgentException.ofParam(e.code(), "tools", "tools[" + tool.index() + "].function.parameters: " + e.getMessage());
+            }
+        }
     }
 
     /** Returns the tools as a JSON array, or {@link MemorySegment#NULL} when there are none. */

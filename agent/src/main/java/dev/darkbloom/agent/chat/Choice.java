@@ -21,8 +21,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 
 /**
- * One answer on its way from tokens to a shape: pieces become whole characters, stop strings end it, the chat format's parser tells
- * reasoning, content and tool calls apart.
+ * One answer on its way from tokens to a shape: pieces become whole characters, the chat format's parser tells reasoning, content and tool
+ * calls apart, stop strings in the content end it.
+ *
+ * <p>A request's stop strings are looked for in what its client sees as content: not in thoughts, not in calls, nor in the format's marks
+ * around them. The format's own stop strings are such marks, and are looked for in the text as the model writes it.
  *
  * <p>Owns its generation's ring and everything in between; belongs to the request's thread. A token costs no allocation here; a piece of
  * text that is handed on costs the views it is handed on in.
@@ -39,20 +42,25 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
     private final Optional<ChatFormat> format;
     private final Optional<ChatParser> parser;
     private final Optional<LogprobBuffer> logprobs;
-    private final StopMatcher stops;
+    private final StopMatcher stops; // the request's
+    private final StopMatcher ends;  // of the text before it is parsed: the format's own, or the request's where nothing is parsed
     private final AnswerShape shape;
     private final Utf8Assembler assembler = new Utf8Assembler();
     private final Content characters;
     private final Content released;
+    private final Content visible;   // content that no stop string can begin in any more
+    private final boolean byToken;   // the parser is fed token by token to the end, so that it is known where content ends
     private final Closer closer = new Closer();
 
     private Generation generation; // set once, by submit
     private long textBytes;      // whole characters seen
-    private long releasedBytes;  // of them, not held for a stop string
+    private long contentBytes;   // of content, seen
+    private long releasedBytes;  // of content, not held for a stop string
     private int completionTokens;
     private int reasoningTokens;
     private int toolCalls;
-    private boolean stopped;     // by a stop string
+    private boolean ended;       // by a stop string of the text
+    private boolean stopped;     // by a stop string of the content: nothing more is handed on
     private boolean reasoned;    // the parser's last word was reasoning
     private boolean hasReasoning;
     private boolean hasContent;  // content or a tool call has begun
@@ -60,7 +68,7 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
     private FinishReason finishReason;
 
     /**
-     * Takes {@code ring}, {@code stops} and the parser that it opens, borrows the rest.
+     * Takes {@code ring}, {@code stops} (the request's stop strings) and the parser that it opens, borrows the rest.
      *
      * @param memory where what it needs lies
      * @param format the chat format, or empty for text that is passed on as it comes
@@ -79,12 +87,16 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         this.stops = stops;
         this.characters = memory.content(256);
         this.released = memory.content(256);
+        this.visible = memory.content(16);
         closer.add(ring);
         closer.add(stops);
         closer.add(characters);
         closer.add(released);
-        this.logprobs = topLogprobs < 0 ? Optional.empty() : Optional.of(closer.add(new LogprobBuffer(memory, topLogprobs)));
+        closer.add(visible);
+        this.logprobs = topLogprobs < 0 ? Optional.empty() : Optional.of(closer.add(new LogprobBuffer(memory, topLogprobs, format.isPresent())));
+        this.byToken = format.isPresent() && (topLogprobs >= 0 || stops.count() > 0);
         try {
+            this.ends = format.isPresent() ? closer.add(StopStrings.matcher(format.get().stops(), memory)) : stops;
             this.parser = format.map(chat -> closer.add(chat.openParser(parseToolCalls)));
         } catch (Throwable t) {
             closer.close();
@@ -142,7 +154,7 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         return finishReason;
     }
 
-    /** Returns which stop string ended it, by its place in the matcher's list; -1 for none. */
+    /** Returns which of the request's stop strings ended it, by its place in the matcher's list; -1 for none. */
     int foundStop() {
         return stops.found();
     }
@@ -195,21 +207,22 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
      * @throws AgentException the generation's own failure, or {@code CANCELLED} when somebody else cancelled it
      */
     boolean drain() {
-        boolean ended = generation.isFinished(); // before the ring is read: what is in it then is all there is
+        boolean over = generation.isFinished(); // before the ring is read: what is in it then is all there is
         boolean any = ring.size() > 0;
         while (ring.size() > 0) {
-            if (!stopped) {
+            if (!ended && !stopped) {
                 take(ring.firstEntry());
             }
             ring.advance();
         }
-        if (stopped) {
+        if (ended || stopped) {
             generation.cancel();
             finish(FinishReason.STOP);
             return true;
         }
         emit(false);
-        if (ended && !isFinished()) {
+        handOn();
+        if (over && !isFinished()) {
             finishAs(generation.outcome().orElseThrow());
             return true;
         }
@@ -229,9 +242,9 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
             assembler.add(pieceBytes, pieces.offset(token), pieces.length(token), characters);
             match();
         }
-        if (parser.isPresent() && !hasContent && !stopped) {
+        if (parser.isPresent() && (byToken || !hasContent) && !ended) {
             emit(false); // token by token until content begins, so that reasoning tokens are counted exactly
-            if (reasoned) {
+            if (reasoned && !hasContent) {
                 reasoningTokens++;
             }
         }
@@ -239,10 +252,20 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
 
     private void match() {
         textBytes += characters.length();
+        if (parser.isPresent() && logprobs.isPresent()) {
+            logprobs.get().addText(characters);
+        }
         long before = released.length();
-        stopped = stops.add(characters.buffer(), 0, characters.length(), released);
+        ended = ends.add(characters.buffer(), 0, characters.length(), released);
         characters.clear();
-        releasedBytes += released.length() - before;
+        if (parser.isEmpty()) {
+            release(released.length() - before);
+        }
+    }
+
+    /** Counts further bytes of content that may be handed on, and the tokens that they belong to. */
+    private void release(long bytes) {
+        releasedBytes += bytes;
         if (logprobs.isPresent()) {
             logprobs.get().release(releasedBytes);
         }
@@ -256,9 +279,27 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         if (parser.isPresent()) {
             parsed &= parser.get().feed(released.segment(), last, this) || !last;
         } else if (released.length() > 0) {
-            content(released.segment());
+            shape.content(this, released.segment());
         }
         released.clear();
+    }
+
+    /** Hands on the content that is held no longer. */
+    private void handOn() {
+        if (visible.length() > 0) {
+            shape.content(this, visible.segment());
+            visible.clear();
+        }
+    }
+
+    /** Hands on what of the content is left: behind it comes something else, or nothing. */
+    private void endContent() {
+        if (byToken && !stopped) {
+            long before = visible.length();
+            stops.flush(visible);
+            release(visible.length() - before);
+        }
+        handOn();
     }
 
     private void finishAs(Outcome outcome) {
@@ -272,11 +313,13 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
                 };
                 assembler.flush(characters);
                 match();
-                if (!stopped) {
-                    stops.flush(released);
-                    logprobs.ifPresent(LogprobBuffer::releaseAll);
+                if (!ended) {
+                    ends.flush(released);
+                    if (parser.isEmpty() && logprobs.isPresent()) {
+                        logprobs.get().releaseAll();
+                    }
                 }
-                finish(stopped ? FinishReason.STOP : mapped);
+                finish(ended ? FinishReason.STOP : mapped);
             }
         }
     }
@@ -285,13 +328,21 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
         if (isFinished()) {
             return;
         }
-        emit(true);
-        finishReason = reason == FinishReason.STOP && toolCalls > 0 ? FinishReason.TOOL_CALLS : reason;
+        if (!stopped) {
+            emit(true);
+        }
+        endContent();
+        FinishReason last = stopped ? FinishReason.STOP : reason; // the very last piece may have brought the stop string
+        finishReason = last == FinishReason.STOP && toolCalls > 0 ? FinishReason.TOOL_CALLS : last;
     }
 
     @Override
     public void reasoning(MemorySegment text) {
-        if (text.byteSize() > 0) {
+        if (text.byteSize() > 0 && !stopped) {
+            endContent();
+            if (logprobs.isPresent()) {
+                logprobs.get().skip(text);
+            }
             reasoned = true;
             hasReasoning = true;
             shape.reasoning(this, text);
@@ -306,15 +357,37 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
                 from++;
             }
         }
-        if (from < text.byteSize()) {
+        if (from < text.byteSize() && !stopped) {
             reasoned = false;
             hasContent = true;
-            shape.content(this, from == 0 ? text : text.asSlice(from));
+            see(from == 0 ? text : text.asSlice(from));
         }
+    }
+
+    /** Looks at content for stop strings and hands it on, at once where nobody looks at it. */
+    private void see(MemorySegment text) {
+        if (!byToken) {
+            shape.content(this, text);
+            return;
+        }
+        if (logprobs.isPresent()) {
+            logprobs.get().claim(text, contentBytes);
+        }
+        contentBytes += text.byteSize();
+        long before = visible.length();
+        stopped = stops.add(text, 0, text.byteSize(), visible);
+        release(visible.length() - before);
     }
 
     @Override
     public void toolCall(int call, MemorySegment id, MemorySegment name) {
+        if (stopped) {
+            return;
+        }
+        endContent();
+        if (logprobs.isPresent()) {
+            logprobs.get().skipAll();
+        }
         reasoned = false;
         hasContent = true;
         toolCalls++;
@@ -323,7 +396,10 @@ final class Choice implements AutoCloseable, ChatParser.Sink {
 
     @Override
     public void toolArguments(int call, MemorySegment text) {
-        if (text.byteSize() > 0) {
+        if (text.byteSize() > 0 && !stopped) {
+            if (logprobs.isPresent()) {
+                logprobs.get().skipAll();
+            }
             shape.toolArguments(this, call, text);
         }
     }

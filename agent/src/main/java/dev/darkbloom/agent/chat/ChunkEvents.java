@@ -13,26 +13,45 @@ import dev.darkbloom.agent.content.SseWriter;
 final class ChunkEvents implements AutoCloseable {
     private final ResponseSink sink;
     private final boolean includeUsage;
+    private final boolean timesEvents;
     private final SseWriter head;
     private final SseWriter event;
+    private Choice timed; // whose times the event that is being written will carry
 
-    /** Borrows {@code memory} and {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
-    ChunkEvents(ContentArena memory, ResponseHead answer, String object, ResponseSink sink, boolean includeUsage) {
+    /**
+     * Borrows {@code memory} and {@code sink}.
+     *
+     * @param includeUsage asks for a last event with usage and no choices
+     * @param timesEvents asks for the times so far in every event
+     */
+    ChunkEvents(ContentArena memory, ResponseHead answer, String object, ResponseSink sink, boolean includeUsage, boolean timesEvents) {
         this.head = memory.writer(256);
         this.event = memory.writer(1024);
         this.sink = sink;
         this.includeUsage = includeUsage;
+        this.timesEvents = timesEvents;
         head.beginData();
         answer.write(head, object);
     }
 
-    /** Begins an event whose only choice is {@code index}; what it says comes next, and the closing brackets. */
+    /** Begins an event whose only choice is {@code choice}; what it says comes next, and the closing brackets. */
+    SseWriter begin(Choice choice) {
+        timed = timesEvents ? choice : null;
+        return begin(choice.index());
+    }
+
+    /** As the other, without times. */
     SseWriter begin(int index) {
         return event.reset().raw(head).raw("\"choices\":[{\"index\":").number(index).raw(",");
     }
 
     /** Ends the event and hands it on. */
     void send() {
+        if (timed != null) {
+            event.raw(",");
+            Usage.of(timed).writeTimings(event);
+            timed = null;
+        }
         event.raw("}");
         sink.event(event.buffer(), event.length());
     }
@@ -40,6 +59,7 @@ final class ChunkEvents implements AutoCloseable {
     /** Ends the event of an answer's last choice: usage rides on it unless an event of its own was asked for. */
     void sendLast(Usage total) {
         if (!includeUsage) {
+            timed = null; // they come with the usage
             writeUsage(total);
         }
         send();
@@ -61,6 +81,7 @@ final class ChunkEvents implements AutoCloseable {
      * @param emptyChoice what a choice that says nothing holds, for example {@code "delta":{}}
      */
     void fail(String emptyChoice, AgentException error) {
+        timed = null;
         begin(0).raw(emptyChoice).raw(",\"finish_reason\":\"error\"}],");
         ErrorJson.write(event, error);
         send();

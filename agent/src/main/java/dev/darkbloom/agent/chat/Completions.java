@@ -99,18 +99,7 @@ public final class Completions {
         long begun = nanoClock.nanoTime();
         try {
             RequestBody request = RequestBody.read(body.segment(), parameters(endpoint), unknownParameters);
-            switch (endpoint) {
-                case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
-                case COMPLETIONS -> new TextEndpoint(context).complete(request);
-                case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
-                case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
-                case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
-                case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
-                case RERANK -> new RerankEndpoint(context).rank(request);
-                case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
-                case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
-                case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
-            }
+            context.whileWanted(() -> answer(endpoint, request, context));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AgentException(ErrorCode.CANCELLED, "the request was interrupted");
@@ -118,12 +107,28 @@ public final class Completions {
         log.debug("request answered id={} endpoint={} ms={}", context.id(), endpoint, (nanoClock.nanoTime() - begun) / 1_000_000);
     }
 
+    private void answer(Endpoint endpoint, RequestBody request, RequestContext context) throws InterruptedException {
+        switch (endpoint) {
+            case CHAT_COMPLETIONS -> new ChatEndpoint(context).complete(request);
+            case COMPLETIONS -> new TextEndpoint(context).complete(request);
+            case MESSAGES -> new MessagesEndpoint(context, unknownParameters).create(request);
+            case COUNT_TOKENS -> new MessagesEndpoint(context, unknownParameters).count(request);
+            case RESPONSES -> new ResponsesEndpoint(context, unknownParameters, responses).create(request);
+            case RESPONSES_INPUT_TOKENS -> new ResponsesEndpoint(context, unknownParameters, responses).count(request);
+            case EMBEDDINGS -> new EmbeddingsEndpoint(context).embed(request);
+            case RERANK -> new RerankEndpoint(context).rank(request);
+            case TOKENIZE -> new TokenEndpoints(context).tokenize(request);
+            case DETOKENIZE -> new TokenEndpoints(context).detokenize(request);
+            case APPLY_TEMPLATE -> new ChatEndpoint(context).render(request);
+        }
+    }
+
     private static Parameters parameters(Endpoint endpoint) {
         return switch (endpoint) {
             case CHAT_COMPLETIONS, APPLY_TEMPLATE -> Parameters.CHAT;
             case COMPLETIONS -> Parameters.TEXT;
             case MESSAGES, COUNT_TOKENS -> Parameters.MESSAGES;
-            case RESPONSES -> Parameters.RESPONSES;
+            case RESPONSES, RESPONSES_INPUT_TOKENS -> Parameters.RESPONSES;
             case EMBEDDINGS -> Parameters.EMBEDDINGS;
             case RERANK -> Parameters.RERANK;
             case TOKENIZE -> Parameters.TOKENIZE;

@@ -7,6 +7,7 @@ public enum Endpoint {
     MESSAGES,
     COUNT_TOKENS,
     RESPONSES,
+    RESPONSES_INPUT_TOKENS,
     EMBEDDINGS,
     RERANK,
     TOKENIZE,

@@ -1,9 +1,6 @@
 package dev.darkbloom.agent.chat;
 
-import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.content.SseWriter;
-import dev.darkbloom.agent.engine.ModelLease;
-import dev.darkbloom.agent.llama.ChatFormat;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Answers Anthropic's Messages API: a chat request in other words, and an answer in other words. */
@@ -31,15 +28,9 @@ final class MessagesEndpoint {
 
     /** Answers {@code /v1/messages/count_tokens}: the tokens of the prompt that {@link #create} would make of the same request. */
     void count(RequestBody body) throws InterruptedException {
-        try (Closer closer = new Closer()) {
-            SseWriter rewritten = closer.add(MessagesBody.rewrite(body, false));
-            RequestBody chat = RequestBody.read(rewritten.segment(), Parameters.CHAT, unknownParameters);
-            ChatRequest request = closer.add(ChatRequest.read(chat));
-            ModelLease lease = closer.add(context.acquireForText(context.modelName(chat)));
-            ChatFormat format = closer.add(request.apply(lease.chatTemplate(), context.thinkingByDefault(lease), context.nowSeconds()));
-            PromptTokens prompt = closer.add(PromptTokens.of(format::tokenize, format.prompt().byteSize()));
-            SseWriter json = closer.add(SseWriter.allocate(64));
-            json.raw("{\"input_tokens\":").number(prompt.count()).raw("}");
+        try (SseWriter rewritten = MessagesBody.rewrite(body, false); SseWriter json = SseWriter.allocate(64)) {
+            int tokens = new ChatEndpoint(context).promptTokens(RequestBody.read(rewritten.segment(), Parameters.CHAT, unknownParameters));
+            json.raw("{\"input_tokens\":").number(tokens).raw("}");
             context.sink().document(json.segment());
         }
     }

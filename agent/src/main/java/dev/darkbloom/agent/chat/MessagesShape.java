@@ -23,7 +23,7 @@ abstract class MessagesShape implements AnswerShape {
     /**
      * Borrows {@code memory}.
      *
-     * @param stopStrings how many stop strings the request has; a template's own, which come after them, end an answer as its end does
+     * @param stopStrings how many stop strings the request has
      * @param showsThinking whether thoughts are told; otherwise their blocks are empty
      */
     MessagesShape(ContentArena memory, int stopStrings, boolean showsThinking) {

@@ -37,21 +37,18 @@ final class Parameters {
             "repetition_penalty", "repeat_last_n", "presence_penalty", "frequency_penalty", "dry_multiplier", "dry_base", "dry_allowed_length",
             "dry_penalty_last_n", "dry_sequence_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "adaptive_target", "adaptive_decay",
             "samplers", "min_keep", "ignore_eos", "logit_bias", "grammar", "json_schema", "response_format", "max_tokens", "n_predict", "n",
-            "n_cmpl", "logprobs", "n_probs", "sse_ping_interval");
+            "n_cmpl", "logprobs", "n_probs", "cache_prompt", "timings_per_token", "sse_ping_interval");
 
+    /** {@code n_keep} and {@code n_discard} say what a context that is full forgets; none here does: the answer ends. */
     private static final List<String> COMMON_IGNORED = List.of("user", "metadata", "store", "service_tier", "safety_identifier",
-            "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "id_slot", "backend_sampling", "n_cache_reuse");
+            "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "id_slot", "backend_sampling", "n_cache_reuse", "n_keep", "n_discard");
 
     private static final Map<String, List<String>> COMMON_REFUSED = Map.ofEntries(
-            Map.entry("cache_prompt", List.of("true")),
             Map.entry("n_indent", List.of("0")),
-            Map.entry("n_keep", List.of("0", "-1")),
-            Map.entry("n_discard", List.of("0")),
             Map.entry("t_max_predict_ms", List.of("0", "-1")),
             Map.entry("t_max_prompt_ms", List.of("0", "-1")),
             Map.entry("return_tokens", List.of("false")),
             Map.entry("return_progress", List.of("false")),
-            Map.entry("timings_per_token", List.of("false")),
             Map.entry("post_sampling_probs", List.of("false")),
             Map.entry("response_fields", List.of("[]")),
             Map.entry("lora", List.of("[]")),
@@ -123,7 +120,8 @@ final class Parameters {
                     "conversation", List.of(),
                     "prompt", List.of(),
                     "context_management", List.of("[]"),
-                    "moderation", List.of()),
+                    "moderation", List.of(),
+                    "personality", List.of()),
             Map.of());
 
     private final Map<String, Parameter> byName = new HashMap<>();

@@ -1,6 +1,9 @@
 package dev.darkbloom.agent.chat;
 
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
+import dev.darkbloom.agent.engine.ModelLease;
 import java.lang.foreign.MemorySegment;
 import java.util.function.ToIntFunction;
 
@@ -18,10 +21,10 @@ final class PromptTokens implements AutoCloseable {
      * Tokenizes a text.
      *
      * @param tokenizer writes into {@code int32[]} and returns the count, or minus the count needed
-     * @param textBytes the text's size, from which the room is guessed
+     * @param textBytes the text's size; few texts have more tokens than bytes, and those are tokenized twice
      */
     static PromptTokens of(ToIntFunction<MemorySegment> tokenizer, long textBytes) {
-        long room = textBytes / 3 + 64;
+        long room = textBytes + 64;
         while (true) {
             Content memory = Content.allocate(room * 4);
             try {
@@ -37,6 +40,21 @@ final class PromptTokens implements AutoCloseable {
                 memory.close();
                 throw t;
             }
+        }
+    }
+
+    /**
+     * Refuses a text that has more tokens than a model's context whatever they are, before they are counted one by one.
+     *
+     * @param bytes of the text, or a number that it is sure to have more bytes than
+     * @throws AgentException {@code CONTEXT_TOO_LONG} with all three numbers
+     */
+    static void checkRoom(long bytes, ModelLease lease) {
+        long tokens = lease.contextTokens();
+        int longest = lease.tokenizer().pieces().maxLength();
+        if (bytes > tokens * longest) {
+            throw new AgentException(ErrorCode.CONTEXT_TOO_LONG, "prompt has at least " + bytes + " bytes; this model's context holds " + tokens
+                    + " tokens of at most " + longest + " bytes");
         }
     }
 

@@ -11,6 +11,7 @@ import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.ModelStatus;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.llama.LongCalls;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -29,6 +30,26 @@ import java.util.Optional;
 record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSource clock, NanoClock nanoClock, RequestId id, ResponseSink sink,
         boolean isRelayed) {
     private static final int MAX_MODEL_BYTES = 512;
+
+    /** Part of a request's work. */
+    @FunctionalInterface
+    interface Work {
+        void run() throws InterruptedException;
+    }
+
+    /** Does {@code work}; what of it waits for its turn is not begun once the sink's other side is gone. */
+    void whileWanted(Work work) throws InterruptedException {
+        try {
+            ScopedValue.where(LongCalls.WANTED, () -> !sink.isGone()).call(() -> {
+                work.run();
+                return null;
+            });
+        } catch (RuntimeException | InterruptedException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
 
     /** Returns the name of the model that a request asks for; the only one there is when it names none. */
     String modelName(RequestBody body) {

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
@@ -21,7 +22,7 @@ final class ResponseObject {
             new Echo("previous_response_id", "null"), new Echo("prompt_cache_key", "null"),
             new Echo("reasoning", "{\"effort\":null,\"summary\":null}"), new Echo("safety_identifier", "null"),
             new Echo("service_tier", "\"default\""), new Echo("store", "true"), new Echo("temperature", "null"),
-            new Echo("text", "{\"format\":{\"type\":\"text\"}}"), new Echo("tool_choice", "\"auto\""), new Echo("tools", "[]"),
+            new Echo("text", "{\"format\":{\"type\":\"text\"},\"verbosity\":\"medium\"}"), new Echo("tool_choice", "\"auto\""), new Echo("tools", "[]"),
             new Echo("top_logprobs", "0"), new Echo("top_p", "null"), new Echo("truncation", "\"disabled\""), new Echo("user", "null"));
 
     private final String id;
@@ -97,9 +98,11 @@ final class ResponseObject {
         json.raw("}");
     }
 
-    /** Writes the object of a response that failed; why, in our own words. */
+    /** Writes the object of a response that failed: why, in the words of a refusal where the request is to blame, otherwise in those of its code. */
     void writeFailed(SseWriter json, AgentException error) {
-        json.raw(head).raw(",\"status\":\"failed\",\"error\":{\"code\":\"server_error\",\"message\":\"").raw(ErrorJson.text(error.code()))
-                .raw("\"},\"incomplete_details\":null,\"output\":[],\"usage\":null}");
+        boolean refused = error.code().kind() == ErrorCode.Kind.REQUEST;
+        json.raw(head).raw(",\"status\":\"failed\",\"error\":{\"code\":\"").raw(refused ? "invalid_prompt" : "server_error")
+                .raw("\",\"message\":").setting(refused ? error.getMessage() : ErrorJson.text(error.code()))
+                .raw("},\"incomplete_details\":null,\"output\":[],\"usage\":null}");
     }
 }

@@ -150,6 +150,7 @@ final class ResponsesBody {
 
     private void format() {
         Slice text = body.value("text", Kind.OBJECT);
+        checkVerbosity(text.isEmpty() ? Slice.EMPTY : json.member(text, "verbosity"));
         Slice format = text.isEmpty() ? Slice.EMPTY : json.member(text, "format");
         if (format.isEmpty() || json.kind(format) == Kind.NULL) {
             return;
@@ -166,6 +167,14 @@ final class ResponsesBody {
             throw RequestBody.invalid("text", "text.format.schema is missing");
         }
         out.raw("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":").raw(json.segment(format)).raw("},");
+    }
+
+    /** No template here has a word for it; the middle one is what a model does by itself. */
+    private void checkVerbosity(Slice verbosity) {
+        if (!verbosity.isEmpty() && json.kind(verbosity) != Kind.NULL
+                && !(json.kind(verbosity) == Kind.STRING && json.textEquals(verbosity, "medium"))) {
+            throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "text", "text.verbosity other than medium is not supported");
+        }
     }
 
     private void logprobs() {

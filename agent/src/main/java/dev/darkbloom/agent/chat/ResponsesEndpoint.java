@@ -9,7 +9,10 @@ import dev.darkbloom.agent.content.SseWriter;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,7 +57,9 @@ final class ResponsesEndpoint {
                 throw new AgentException(ErrorCode.QUEUE_FULL, "there is no room to keep one more response");
             }
             if (run.stream) {
-                run.inBackground(sink);
+                run.inBackground(sink, refusal -> {
+                    throw refusal;
+                });
                 return;
             }
             try (SseWriter queued = SseWriter.allocate(1024)) {
@@ -62,15 +67,27 @@ final class ResponsesEndpoint {
                 handedOver = true;
                 store.orElseThrow().run("response-" + context.id(), () -> {
                     try (run) {
-                        run.inBackground(sink);
+                        run.inBackground(sink, run.queued::completeExceptionally);
                     }
                 });
+                run.awaitQueued();
                 context.sink().document(queued.segment());
             }
         } finally {
             if (!handedOver) {
                 run.close();
             }
+        }
+    }
+
+    /** Answers {@code POST /v1/responses/input_tokens}: the tokens of the prompt that {@link #create} would make of the same request, uncut. */
+    void count(RequestBody body) throws InterruptedException {
+        try (Run run = new Run(body, false, Optional.empty());
+                SseWriter chat = run.chat(0);
+                SseWriter json = SseWriter.allocate(64)) {
+            int tokens = new ChatEndpoint(context).promptTokens(RequestBody.read(chat.segment(), Parameters.CHAT, unknownParameters));
+            json.raw("{\"object\":\"response.input_tokens\",\"input_tokens\":").number(tokens).raw("}");
+            context.sink().document(json.segment());
         }
     }
 
@@ -87,6 +104,8 @@ final class ResponsesEndpoint {
         private final boolean stream;
         private final boolean keepsEvents;
         private final boolean truncates;
+        /** Done when the engine has taken the request, or has refused it. */
+        private final CompletableFuture<Void> queued = new CompletableFuture<>();
         private ResponsesEvents events; // set when a sink is, for a stream
 
         private Run(RequestBody body, boolean background, Optional<ResponseStore> keeper) {
@@ -178,7 +197,8 @@ final class ResponsesEndpoint {
             }
         }
 
-        private void inBackground(CancellableSink sink) {
+        /** Answers without caring for the client; {@code refused} hears why, where the engine has not taken the request. */
+        private void inBackground(CancellableSink sink, Consumer<AgentException> refused) {
             try {
                 answer(sink);
             } catch (AgentException e) {
@@ -186,16 +206,26 @@ final class ResponsesEndpoint {
                     tellCancelled(sink);
                 } else {
                     log.debug("response failed id={} code={}", object.id(), e.code());
-                    tellFailed(sink, e);
+                    tellFailed(sink, e, refused);
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 keeper.ifPresent(kept -> kept.cancel(object.id()));
             } catch (RuntimeException e) {
                 log.error("response failed id={} cause={}", object.id(), e.getClass().getSimpleName());
-                tellFailed(sink, new AgentException(ErrorCode.INTERNAL, "the request failed inside the agent"));
+                tellFailed(sink, new AgentException(ErrorCode.INTERNAL, "the request failed inside the agent"), refused);
             } finally {
                 keeper.ifPresent(kept -> kept.endEvents(object.id()));
+                queued.complete(null); // no news where it is known already
+            }
+        }
+
+        /** Returns when the engine has taken the request; throws what it was refused for. */
+        private void awaitQueued() throws InterruptedException {
+            try {
+                queued.get();
+            } catch (ExecutionException e) {
+                throw e.getCause() instanceof AgentException refusal ? refusal : new IllegalStateException(e.getCause());
             }
         }
 
@@ -216,7 +246,12 @@ final class ResponsesEndpoint {
             }
         }
 
-        private void tellFailed(CancellableSink sink, AgentException error) {
+        private void tellFailed(CancellableSink sink, AgentException error, Consumer<AgentException> refused) {
+            if (!queued.isDone()) {
+                keeper.ifPresent(kept -> kept.delete(object.id()));
+                refused.accept(error);
+                return;
+            }
             object.writeFailed(scratch.reset(), error);
             keep(scratch.segment());
             if (stream) {
@@ -249,8 +284,9 @@ final class ResponsesEndpoint {
             try (SseWriter chat = chat(skipped)) {
                 RequestBody body = RequestBody.read(chat.segment(), Parameters.CHAT, unknownParameters);
                 AnswerSettings form = AnswerSettings.read(body, context.settings(), true);
-                new ChatEndpoint(inner).complete(body, form, ID_PREFIX, (memory, _, _, _) -> new ResponsesShape(memory, object, context.id().value(),
-                        Optional.ofNullable(events), sink, context::nowSeconds, this::keep));
+                inner.whileWanted(() -> new ChatEndpoint(inner).complete(body, form, ID_PREFIX, (memory, _, _, _) -> new ResponsesShape(
+                        memory, object, context.id().value(), Optional.ofNullable(events), sink, context::nowSeconds, () -> queued.complete(null),
+                        this::keep)));
             }
         }
 

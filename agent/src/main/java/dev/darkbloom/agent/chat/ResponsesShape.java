@@ -29,6 +29,7 @@ final class ResponsesShape implements AnswerShape {
     private final Optional<ResponsesEvents> events;
     private final ResponseSink sink;
     private final LongSupplier nowSeconds;
+    private final Runnable taken;
     private final Consumer<MemorySegment> ended;
     private final String idTail;
     private final LogprobJson logprobs;
@@ -47,15 +48,17 @@ final class ResponsesShape implements AnswerShape {
      *
      * @param idTail what stands behind the kind in the ids of items
      * @param events for a stream
+     * @param taken hears that the engine has taken the request
      * @param ended hears what the response has become, before the client does; a view until it returns
      */
     ResponsesShape(ContentArena memory, ResponseObject object, String idTail, Optional<ResponsesEvents> events, ResponseSink sink,
-            LongSupplier nowSeconds, Consumer<MemorySegment> ended) {
+            LongSupplier nowSeconds, Runnable taken, Consumer<MemorySegment> ended) {
         this.object = object;
         this.idTail = idTail;
         this.events = events;
         this.sink = sink;
         this.nowSeconds = nowSeconds;
+        this.taken = taken;
         this.ended = ended;
         logprobs = new LogprobJson(memory);
         output = memory.writer(512);
@@ -69,6 +72,11 @@ final class ResponsesShape implements AnswerShape {
     @Override
     public boolean isStream() {
         return events.isPresent();
+    }
+
+    @Override
+    public void submitted() {
+        taken.run();
     }
 
     @Override

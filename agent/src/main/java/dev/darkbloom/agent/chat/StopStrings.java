@@ -67,23 +67,24 @@ final class StopStrings implements AutoCloseable {
         }
     }
 
-    /** Returns how many strings the request has; in a {@link #matcher} they come first. */
+    /** Returns how many strings the request has. */
     int count() {
         return stops.size();
     }
 
-    /** Returns a matcher in {@code answer} for the request's strings and {@code more}, which it copies. */
-    StopMatcher matcher(List<MemorySegment> more, ContentArena answer) {
-        List<MemorySegment> all = new ArrayList<>(stops.size() + more.size());
+    /** Returns a matcher in {@code answer} for the request's strings, which it copies. */
+    StopMatcher matcher(ContentArena answer) {
+        List<MemorySegment> all = new ArrayList<>(stops.size());
         for (Slice stop : stops) {
             all.add(memory.segment(stop));
         }
-        for (MemorySegment stop : more) {
-            if (stop.byteSize() > 0 && stop.byteSize() <= StopMatcher.MAX_BYTES && all.size() < StopMatcher.MAX_STRINGS) {
-                all.add(stop);
-            }
-        }
         return StopMatcher.of(all, answer);
+    }
+
+    /** Returns a matcher in {@code answer} for a template's own strings, which it copies; those that are no stop strings are left out. */
+    static StopMatcher matcher(List<MemorySegment> strings, ContentArena answer) {
+        return StopMatcher.of(strings.stream().filter(stop -> stop.byteSize() > 0 && stop.byteSize() <= StopMatcher.MAX_BYTES)
+                .limit(StopMatcher.MAX_STRINGS).toList(), answer);
     }
 
     @Override

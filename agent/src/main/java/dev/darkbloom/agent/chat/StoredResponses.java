@@ -65,7 +65,8 @@ public final class StoredResponses {
     }
 
     private void stream(String id, int from, ResponseSink sink) {
-        sink.onGone(store::wakeReaders);
+        // The connection's thread, which tells this, must not wait for the store.
+        sink.onGone(() -> Thread.ofVirtual().name("task-wake-readers").start(store::wakeReaders));
         sink.beginStream();
         int next = from;
         try (Content events = Content.confined(4096)) {

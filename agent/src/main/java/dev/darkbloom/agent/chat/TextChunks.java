@@ -12,10 +12,10 @@ final class TextChunks implements AnswerShape {
     private final long[] textOffsets; // characters handed out, per choice
     private final LogprobJson logprobs;
 
-    /** Borrows {@code memory} and {@code sink}; {@code includeUsage} asks for a last event with usage and no choices. */
-    TextChunks(ContentArena memory, ResponseHead answer, ResponseSink sink, boolean includeUsage, int choices) {
+    /** Borrows {@code memory} and {@code sink}; {@code form} says what its events carry. */
+    TextChunks(ContentArena memory, ResponseHead answer, ResponseSink sink, AnswerSettings form, int choices) {
         logprobs = new LogprobJson(memory);
-        events = new ChunkEvents(memory, answer, "text_completion", sink, includeUsage);
+        events = new ChunkEvents(memory, answer, "text_completion", sink, form.includeUsage(), form.timesEvents());
         textOffsets = new long[choices];
     }
 
@@ -71,7 +71,7 @@ final class TextChunks implements AnswerShape {
     }
 
     private SseWriter beginText(Choice choice) {
-        return events.begin(choice.index()).raw("\"text\":");
+        return events.begin(choice).raw("\"text\":");
     }
 
     private void writeLogprobs(SseWriter event, Choice choice) {

@@ -11,7 +11,6 @@ import dev.darkbloom.agent.llama.Grammar;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
 import dev.darkbloom.agent.llama.SamplerSettings;
 import dev.darkbloom.agent.llama.Tokenizer;
-import java.util.List;
 import java.util.Optional;
 
 /** Answers {@code /v1/completions}: prompts that are continued as they are, without a chat template. */
@@ -38,12 +37,13 @@ final class TextEndpoint {
             SamplerSettings sampling = Sampling.withContent(Sampling.read(body, lease.facts().sampling()), body,
                     tokenizer, samplerMemory);
             int most = Math.max(1, context.settings().maxChoices() / form.choices());
-            TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo));
+            TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo,
+                    bytes -> PromptTokens.checkRoom(bytes, lease)));
             int choices = prompts.all().size() * form.choices();
             ResponseHead head = context.head("cmpl-", model);
             ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(form.stream()
-                    ? new TextChunks(memory, head, context.sink(), form.includeUsage(), choices)
+                    ? new TextChunks(memory, head, context.sink(), form, choices)
                     : new TextDocument(memory, head, context.sink(), context.isRelayed()));
             Answer answer = closer.add(new Answer(context.sink(), shape, context.nanoClock(), form.pingNanos(), false, stops.count()));
             for (int i = 0; i < choices; i++) {
@@ -51,13 +51,13 @@ final class TextEndpoint {
                 int number = i % form.choices();
                 PromptTokens tokens = prompts.all().get(prompt);
                 Choice choice = answer.add(new Choice(memory, i, number == 0, context.ring(memory, form.topLogprobs()), tokenizer.pieces(),
-                        Optional.empty(), false, form.topLogprobs(), stops.matcher(List.of(), memory), shape));
+                        Optional.empty(), false, form.topLogprobs(), stops.matcher(memory), shape));
                 if (echo) {
                     choice.echoFirst(prompts.text(prompt));
                 }
                 choice.submit(lease, new GenerationRequest(context.id(), tokens.segment(), tokens.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), number)), grammar(constraint, tokenizer), form.topLogprobs(),
-                        context.deadlineNanos(), choice.ring()));
+                        context.deadlineNanos(), form.reusesCache(), choice.ring()));
             }
             answer.run();
         }

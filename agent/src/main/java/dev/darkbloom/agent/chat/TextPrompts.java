@@ -10,6 +10,7 @@ import dev.darkbloom.agent.llama.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.LongConsumer;
 
 /**
  * The prompts of a request without a chat template, as tokens: a text, an array of tokens, or an array of either. Owned by the request.
@@ -19,7 +20,11 @@ final class TextPrompts implements AutoCloseable {
     private final List<PromptTokens> prompts = new ArrayList<>();
     private final List<Content> texts = new ArrayList<>();
 
-    private TextPrompts() {}
+    private final LongConsumer checkBytes;
+
+    private TextPrompts(LongConsumer checkBytes) {
+        this.checkBytes = checkBytes;
+    }
 
     /**
      * Reads a member that holds prompts.
@@ -29,7 +34,12 @@ final class TextPrompts implements AutoCloseable {
      * @throws AgentException {@code INVALID_REQUEST}
      */
     static TextPrompts read(RequestBody body, String name, Tokenizer tokenizer, int most, boolean keepTexts) {
-        var prompts = new TextPrompts();
+        return read(body, name, tokenizer, most, keepTexts, _ -> { });
+    }
+
+    /** As the other; {@code checkBytes} is told each text's size before it is tokenized, and may refuse it. */
+    static TextPrompts read(RequestBody body, String name, Tokenizer tokenizer, int most, boolean keepTexts, LongConsumer checkBytes) {
+        var prompts = new TextPrompts(checkBytes);
         try {
             prompts.readAll(body, name, tokenizer, most, keepTexts);
             return prompts;
@@ -77,6 +87,7 @@ final class TextPrompts implements AutoCloseable {
         Content text = Content.confined(value.length());
         try {
             json.decode(value, text);
+            checkBytes.accept(text.length());
             add(PromptTokens.of(tokens -> tokenizer.tokenize(text.segment(), true, true, tokens), text.length()), name);
             if (keepTexts) {
                 texts.add(closer.add(text));

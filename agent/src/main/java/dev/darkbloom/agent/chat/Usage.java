@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.chat;
 
 import dev.darkbloom.agent.content.SseWriter;
+import dev.darkbloom.agent.engine.Generation;
 
 /**
  * What an answer took, all choices together.
@@ -13,6 +14,13 @@ import dev.darkbloom.agent.content.SseWriter;
  * @param decodeNanos time from its first token to its last
  */
 public record Usage(int promptTokens, int cachedTokens, int completionTokens, int reasoningTokens, long prefillNanos, long decodeNanos) {
+    /** Returns what one answer has taken so far. */
+    static Usage of(Choice choice) {
+        Generation.Progress progress = choice.generation().progress();
+        return new Usage(progress.promptTokens(), progress.cachedTokens(), choice.completionTokens(), choice.reasoningTokens(),
+                progress.prefillNanos(), progress.decodeNanos());
+    }
+
     /** Writes {@code "usage":{…},"timings":{…}}. */
     void write(SseWriter json) {
         writeUsage(json);
@@ -31,7 +39,7 @@ public record Usage(int promptTokens, int cachedTokens, int completionTokens, in
     }
 
     /** Writes {@code "timings":{…}} as llama-server has it (tools/server/README.md, "Timings and context usage"); times in milliseconds. */
-    private void writeTimings(SseWriter json) {
+    void writeTimings(SseWriter json) {
         int computed = Math.max(0, promptTokens - cachedTokens);
         json.raw("\"timings\":{\"cache_n\":").number(cachedTokens);
         writePhase(json, "prompt", computed, prefillNanos);

@@ -116,6 +116,11 @@ public final class StopMatcher implements AutoCloseable {
         Arrays.fill(matched, 0);
     }
 
+    /** Returns how many stop strings there are. */
+    public int count() {
+        return matched.length;
+    }
+
     /** Returns the bytes held back. */
     public long heldBytes() {
         return held.length();

@@ -18,6 +18,7 @@ import java.lang.foreign.MemorySegment;
  * @param grammar taken by {@code submit}, whatever it returns or throws; may be null
  * @param topLogprobs -1: no log-probabilities; otherwise how many alternatives each ring entry carries
  * @param deadlineNanos {@link System#nanoTime} after which the answer is given up; {@link Long#MAX_VALUE} for none
+ * @param reusesCache whether what slots hold of the prompt is made use of; otherwise all of it is computed
  * @param ring where tokens go; owned by the caller, who closes it after the generation is finished
  */
 public record GenerationRequest(
@@ -29,7 +30,14 @@ public record GenerationRequest(
         Grammar grammar,
         int topLogprobs,
         long deadlineNanos,
+        boolean reusesCache,
         TokenRing ring) {
+    /** As the other, reusing what is there. */
+    public GenerationRequest(RequestId id, MemorySegment prompt, int promptTokens, int maxTokens, SamplerSettings sampling, Grammar grammar,
+            int topLogprobs, long deadlineNanos, TokenRing ring) {
+        this(id, prompt, promptTokens, maxTokens, sampling, grammar, topLogprobs, deadlineNanos, true, ring);
+    }
+
     public GenerationRequest {
         if (promptTokens < 1 || prompt.byteSize() < 4L * promptTokens) {
             throw new IllegalArgumentException("a prompt of " + promptTokens + " tokens in " + prompt.byteSize() + " bytes");

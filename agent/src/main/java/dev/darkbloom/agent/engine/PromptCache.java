@@ -46,7 +46,6 @@ final class PromptCache {
     Slot choose(MemorySegment prompt, int promptTokens) {
         Slot best = null;
         int bestReusable = 0;
-        Slot spare = null;
         for (Slot slot : slots) {
             if (!slot.isIdle()) {
                 continue;
@@ -56,14 +55,23 @@ final class PromptCache {
                 best = slot;
                 bestReusable = reusable;
             }
-            if (spare == null || isBetterSpare(slot, spare)) {
-                spare = slot;
-            }
         }
+        Slot spare = spare();
         if (best == null || best == spare) {
             return spare;
         }
         return belongsTo(best, bestReusable) || !copyPays(bestReusable) ? best : spare;
+    }
+
+    /** Returns the idle slot whose tokens are least of a loss: an empty one, otherwise the least recently used; null when all are busy. */
+    Slot spare() {
+        Slot spare = null;
+        for (Slot slot : slots) {
+            if (slot.isIdle() && (spare == null || isBetterSpare(slot, spare))) {
+                spare = slot;
+            }
+        }
+        return spare;
     }
 
     /**

@@ -238,8 +238,9 @@ final class Scheduler implements Workload {
         }
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
+        boolean reuses = generation.request.reusesCache();
         // An eviction may take what would have been kept; it is looked at anew.
-        while (!room.hasRoomFor(promptTokens - cache.expected(prompt, promptTokens), generation.maxTokens)) {
+        while (!room.hasRoomFor(promptTokens - (reuses ? cache.expected(prompt, promptTokens) : 0), generation.maxTokens)) {
             if (!cache.evictOldest()) {
                 return busySlots == 0; // it is alone: what there is has to do
             }
@@ -254,9 +255,16 @@ final class Scheduler implements Workload {
         Slot leader;
         int kept;
         try {
-            slot = cache.choose(prompt, promptTokens);
-            kept = cache.prepare(slot, prompt, promptTokens);
-            leader = cache.leader(ticks + 1, prompt, promptTokens, kept);
+            if (generation.request.reusesCache()) {
+                slot = cache.choose(prompt, promptTokens);
+                kept = cache.prepare(slot, prompt, promptTokens);
+                leader = cache.leader(ticks + 1, prompt, promptTokens, kept);
+            } else {
+                slot = cache.spare();
+                cache.clear(slot);
+                kept = 0;
+                leader = null;
+            }
         } catch (RuntimeException | Error e) { // the request is in no list at this moment: it must not get lost
             finisher.end(generation, new Outcome.Failed(failure(e)));
             return;

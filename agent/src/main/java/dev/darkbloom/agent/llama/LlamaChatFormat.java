@@ -15,9 +15,11 @@ final class LlamaChatFormat implements ChatFormat {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment handle;
     private final LlamaVocab vocab;
+    private final long ruleBytes;
 
-    /** Takes {@code raw}. */
-    LlamaChatFormat(MemorySegment raw, LlamaVocab vocab) {
+    /** Takes {@code raw}; {@code ruleBytes} is the size of what its grammar was made from. */
+    LlamaChatFormat(MemorySegment raw, LlamaVocab vocab, long ruleBytes) {
+        this.ruleBytes = ruleBytes;
         this.handle = raw.reinterpret(arena, llama_h::dbs_chat_free);
         this.vocab = vocab;
     }
@@ -35,7 +37,10 @@ final class LlamaChatFormat implements ChatFormat {
     public int tokenize(MemorySegment tokens) {
         try (var scratch = Arena.ofConfined()) {
             MemorySegment count = scratch.allocate(ValueLayout.JAVA_INT);
-            int status = llama_h.dbs_chat_tokenize(handle, vocab.handle(), tokens, LlamaVocab.capacity(tokens), count);
+            MemorySegment borrowedTokens = LongCalls.borrowed(tokens);
+            MemorySegment borrowedCount = LongCalls.borrowed(count);
+            int status = LongCalls.run(prompt().byteSize(), () -> llama_h.dbs_chat_tokenize(
+                    handle, vocab.handle(), borrowedTokens, LlamaVocab.capacity(tokens), borrowedCount));
             return LlamaVocab.written(status, count, "tokenizing the prompt");
         }
     }
@@ -44,7 +49,9 @@ final class LlamaChatFormat implements ChatFormat {
     public Grammar compileGrammar() {
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            Shim.check(llama_h.dbs_chat_grammar(handle, vocab.handle(), out), "grammar of the answer", ErrorCode.INVALID_GRAMMAR);
+            MemorySegment borrowedOut = LongCalls.borrowed(out);
+            int status = LongCalls.run(ruleBytes, () -> llama_h.dbs_chat_grammar(handle, vocab.handle(), borrowedOut));
+            Shim.check(status, "grammar of the answer", ErrorCode.INVALID_GRAMMAR);
             MemorySegment grammar = out.get(ValueLayout.ADDRESS, 0);
             return grammar.address() == 0 ? null : new LlamaGrammar(grammar);
         }

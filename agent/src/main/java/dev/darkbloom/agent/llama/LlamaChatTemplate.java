@@ -11,11 +11,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.locks.ReentrantLock;
 
-/** A model's parsed Jinja template. Lives beside the model and is freed before it; a lock keeps to one render at a time, as the shim asks. */
+/** A model's parsed Jinja template. Lives beside the model and is freed before it; several threads may render at a time. */
 final class LlamaChatTemplate implements ChatTemplate {
-    private final ReentrantLock rendering = new ReentrantLock();
     private final MemorySegment handle;
     private final LlamaVocab vocab;
     private final Capabilities capabilities;
@@ -92,16 +90,18 @@ final class LlamaChatTemplate implements ChatTemplate {
             dbs_chat_inputs.parse_reasoning(n, inputs.parseReasoning() ? 1 : 0);
             dbs_chat_inputs.continue_final_message(n, inputs.continueFinalMessage() ? 1 : 0);
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            int status;
-            rendering.lock();
-            try {
-                status = llama_h.dbs_chat_apply(handle, n, out);
-            } finally {
-                rendering.unlock();
-            }
+            long ruleBytes = size(inputs.tools()) + size(inputs.jsonSchema()) + size(inputs.grammar());
+            MemorySegment borrowedInputs = LongCalls.borrowed(n);
+            MemorySegment borrowedOut = LongCalls.borrowed(out);
+            int status = LongCalls.run(size(inputs.messages()) + size(inputs.templateKwargs()) + ruleBytes,
+                    () -> llama_h.dbs_chat_apply(handle, borrowedInputs, borrowedOut));
             Shim.check(status, "messages", ErrorCode.INVALID_REQUEST);
-            return new LlamaChatFormat(out.get(ValueLayout.ADDRESS, 0), vocab);
+            return new LlamaChatFormat(out.get(ValueLayout.ADDRESS, 0), vocab, ruleBytes);
         }
+    }
+
+    private static long size(MemorySegment text) {
+        return text == null ? 0 : text.byteSize();
     }
 
     @Override

@@ -28,7 +28,11 @@ final class LlamaVocab implements Tokenizer {
     public int tokenize(MemorySegment text, boolean addSpecial, boolean parseSpecial, MemorySegment tokens) {
         try (var scratch = Arena.ofConfined()) {
             MemorySegment count = scratch.allocate(ValueLayout.JAVA_INT);
-            int status = llama_h.dbs_tokenize(handle, text, text.byteSize(), tokens, capacity(tokens), addSpecial, parseSpecial, count);
+            MemorySegment borrowedText = LongCalls.borrowed(text);
+            MemorySegment borrowedTokens = LongCalls.borrowed(tokens);
+            MemorySegment borrowedCount = LongCalls.borrowed(count);
+            int status = LongCalls.run(text.byteSize(), () -> llama_h.dbs_tokenize(
+                    handle, borrowedText, text.byteSize(), borrowedTokens, capacity(tokens), addSpecial, parseSpecial, borrowedCount));
             return written(status, count, "tokenizing");
         }
     }
@@ -66,7 +70,10 @@ final class LlamaVocab implements Tokenizer {
         GrammarText.check(gbnf);
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            Shim.check(llama_h.dbs_grammar_new(handle, gbnf, gbnf.byteSize(), out), "grammar", ErrorCode.INVALID_GRAMMAR);
+            MemorySegment borrowedText = LongCalls.borrowed(gbnf);
+            MemorySegment borrowedOut = LongCalls.borrowed(out);
+            int status = LongCalls.run(gbnf.byteSize(), () -> llama_h.dbs_grammar_new(handle, borrowedText, gbnf.byteSize(), borrowedOut));
+            Shim.check(status, "grammar", ErrorCode.INVALID_GRAMMAR);
             return new LlamaGrammar(out.get(ValueLayout.ADDRESS, 0));
         }
     }
@@ -75,7 +82,10 @@ final class LlamaVocab implements Tokenizer {
     public Grammar compileSchema(MemorySegment schema) {
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            Shim.check(llama_h.dbs_schema_to_grammar(schema, schema.byteSize(), out), "JSON schema", ErrorCode.INVALID_SCHEMA);
+            MemorySegment borrowedText = LongCalls.borrowed(schema);
+            MemorySegment borrowedOut = LongCalls.borrowed(out);
+            Shim.check(LongCalls.run(schema.byteSize(), () -> llama_h.dbs_schema_to_grammar(borrowedText, schema.byteSize(), borrowedOut)),
+                    "JSON schema", ErrorCode.INVALID_SCHEMA);
             MemorySegment text = out.get(ValueLayout.ADDRESS, 0);
             try {
                 MemorySegment slice = dbs_slice.allocate(scratch);
@@ -91,7 +101,9 @@ final class LlamaVocab implements Tokenizer {
     public void checkSchema(MemorySegment schema) {
         try (var scratch = Arena.ofConfined()) {
             MemorySegment out = scratch.allocate(ValueLayout.ADDRESS);
-            int status = llama_h.dbs_schema_check(schema, schema.byteSize(), out);
+            MemorySegment borrowedText = LongCalls.borrowed(schema);
+            MemorySegment borrowedOut = LongCalls.borrowed(out);
+            int status = LongCalls.run(schema.byteSize(), () -> llama_h.dbs_schema_check(borrowedText, schema.byteSize(), borrowedOut));
             MemorySegment text = out.get(ValueLayout.ADDRESS, 0);
             if (text.address() == 0) {
                 Shim.check(status, "JSON schema", ErrorCode.INVALID_SCHEMA);

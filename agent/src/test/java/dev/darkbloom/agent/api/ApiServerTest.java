@@ -88,6 +88,7 @@ class ApiServerTest {
                 Endpoint.TOKENIZE, List.of("/tokenize"),
                 Endpoint.MESSAGES, List.of("/v1/messages", "/messages", "/v1/v1/messages", "/v1/messages?beta=true"),
                 Endpoint.COUNT_TOKENS, List.of("/v1/messages/count_tokens", "/messages/count_tokens", "/v1/v1/messages/count_tokens"),
+                Endpoint.RESPONSES_INPUT_TOKENS, List.of("/v1/responses/input_tokens", "/responses/input_tokens"),
                 Endpoint.DETOKENIZE, List.of("/detokenize"),
                 Endpoint.APPLY_TEMPLATE, List.of("/apply-template"));
         try (var server = TestServer.open(runner)) {

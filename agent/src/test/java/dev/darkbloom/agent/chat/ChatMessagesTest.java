@@ -12,7 +12,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ChatMessagesTest {
     @ParameterizedTest
     @ValueSource(strings = {"[]", "{}", "\"hi\"", "[1]", "[{}]", "[{\"role\":\"user\"}]", "[{\"role\":\"king\",\"content\":\"x\"}]", "[{\"role\":1,\"content\":\"x\"}]",
-        "[{\"role\":\"user\",\"content\":5}]", "[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]", "[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]",
+        "[{\"role\":\"user\",\"content\":5}]", "[{\"role\":\"user\",\"content\":null}]", "[{\"role\":\"system\",\"content\":null}]",
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"x\"}]}]", "[{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\"}]}]",
+        "[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]", "[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]",
         "[{\"role\":\"user\",\"content\":[{\"type\":\"smell\"}]}]", "[{\"role\":\"assistant\"}]", "[{\"role\":\"assistant\",\"tool_calls\":[{}]}]",
         "[{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"a\"}}]}]"})
     void malformedMessagesAreRefused(String messages) {
@@ -60,6 +62,17 @@ class ChatMessagesTest {
     }
 
     @Test
+    void aRefusalOfTheAssistantIsItsText() {
+        ChatFixture fixture = ChatFixture.answering("x");
+        String history = "[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},%s,%s]}, {\"role\":\"user\",\"content\":\"q\"}]";
+        fixture.ask(Endpoint.CHAT_COMPLETIONS, "{\"instructions\":\"s\",\"messages\":"
+                + history.formatted("{\"refusal\":\"n\\\"o\", \"type\":\"refusal\"}", "{\"type\":\"refusal\",\"refusal\":\"\"}") + "}");
+
+        assertThat(fixture.pool.template().lastApplied().messages()).isEqualTo("[{\"role\":\"system\",\"content\":\"s\"},"
+                + history.formatted("{\"type\":\"text\",\"text\":\"n\\\"o\"}", "{\"type\":\"text\",\"text\":\"\"}").substring(1));
+    }
+
+    @Test
     void aLastMessageOfTheAssistantIsContinued() {
         ChatFixture fixture = ChatFixture.answering("x");
         fixture.ask(Endpoint.CHAT_COMPLETIONS, "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"So\"}]}");
@@ -69,6 +82,21 @@ class ChatMessagesTest {
         fixture.chat("");
         assertThat(fixture.pool.template().lastApplied().continueFinalMessage()).isFalse();
         assertThat(fixture.pool.template().lastApplied().addGenerationPrompt()).isTrue();
+    }
+
+    @Test
+    void aCallThatWasCutOffIsNamedWhereTheTemplateRefusesIt() {
+        String call = "{\"type\":\"function\",\"function\":{\"name\":\"a\",\"arguments\":\"%s\"}}";
+        String messages = "[{\"role\":\"user\",\"content\":\"%s\"},{\"role\":\"assistant\",\"tool_calls\":[" + call.formatted("{}") + "," + call.formatted("") + ","
+                + call.formatted(" \\n") + "," + call + "]}]";
+        for (String cut : new String[] {"{\\\"a\\\": \\\"b", "5", "{", "x"}) {
+            AgentException refused = refusal(messages.formatted("raise", cut));
+            assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_REQUEST);
+            assertThat(refused.param()).contains("messages");
+            assertThat(refused).hasMessageContaining("messages[1].tool_calls[3].function.arguments");
+            ChatFixture.answering("x").ask(Endpoint.CHAT_COMPLETIONS, "{\"messages\":" + messages.formatted("takes it", cut) + "}");
+        }
+        assertThat(refusal(messages.formatted("raise", "{\\\"a\\\": 1}")).code()).isEqualTo(ErrorCode.TEMPLATE_FAILED);
     }
 
     @Test

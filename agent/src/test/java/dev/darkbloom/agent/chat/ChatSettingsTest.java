@@ -4,6 +4,7 @@ import static dev.darkbloom.agent.chat.ChatFixture.HELLO;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.testing.FakeGeneration.Script;
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.llama.ModelRuntime.SamplingDefaults;
@@ -13,6 +14,7 @@ import dev.darkbloom.agent.testing.FakeChatTemplate.Applied;
 import dev.darkbloom.agent.testing.FakeGeneration.Script;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -107,7 +109,7 @@ class ChatSettingsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {"audio|{}", "modalities|[\"audio\"]", "functions|[{}]", "function_call|{\"name\":\"x\"}", "web_search_options|{}",
-        "verbosity|\"high\"", "cache_prompt|false", "n_indent|2", "lora|[{\"id\":0}]", "return_progress|true", "post_sampling_probs|true",
+        "verbosity|\"high\"", "return_tokens|true", "t_max_predict_ms|100", "n_indent|2", "lora|[{\"id\":0}]", "return_progress|true", "post_sampling_probs|true",
         "response_fields|[\"a\"]", "reasoning_budget_tokens|5", "generation_prompt|\"x\"", "n_predict|0"})
     void documentedParametersThatWeDoNotHaveAreRefusedByName(String name, String value) {
         AgentException refused = ChatFixture.answering("x").chatRefusal("\"" + name + "\":" + value);
@@ -117,12 +119,37 @@ class ChatSettingsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"audio\":null", "\"modalities\":[\"text\"]", "\"cache_prompt\":true", "\"user\":\"u\"", "\"metadata\":{\"a\":\"b\"}", "\"store\":true",
+    @ValueSource(strings = {"\"audio\":null", "\"modalities\":[\"text\"]", "\"n_keep\":5", "\"user\":\"u\"", "\"metadata\":{\"a\":\"b\"}", "\"store\":true",
         "\"service_tier\":\"auto\"", "\"prediction\":{\"type\":\"content\",\"content\":\"x\"}", "\"temperature\":null", "\"stop\":null", "\"stop\":\"\"", "\"stop\":[]",
         "\"max_tokens\":0", "\"n_predict\":-1", "\"logit_bias\":{}", "\"tools\":[]", "\"response_format\":{\"type\":\"text\"}", "\"grammar\":\"\"", "\"lora\":[]",
         "\"n\":1.0", "\"max_tokens\":1e3", "\"max_tokens\":99999999999"})
     void whatAsksForNothingIsAccepted(String member) {
         assertThat(ChatFixture.answering("x").chat(member).hasDocument()).isTrue();
+    }
+
+    @Test
+    void whoWantsItsPromptComputedAnewGetsThat() {
+        for (Endpoint endpoint : List.of(Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS)) {
+            ChatFixture fixture = ChatFixture.answering("x");
+            String request = "{\"model\":\"demo\"," + (endpoint == Endpoint.COMPLETIONS ? "\"prompt\":\"Hi\"" : HELLO);
+            fixture.ask(endpoint, request + ",\"cache_prompt\":false}");
+            fixture.ask(endpoint, request + ",\"cache_prompt\":true}");
+            fixture.ask(endpoint, request + "}");
+
+            assertThat(fixture.pool.generations().stream().map(generation -> generation.request().reusesCache())).containsExactly(false, true, true);
+        }
+    }
+
+    @Test
+    void everyEventHasTheTimesSoFarWhereThatIsAskedFor() {
+        for (String usage : List.of("", ",\"stream_options\":{\"include_usage\":true}")) {
+            List<JsonNode> events = ChatFixture.answering("Hey").stream("\"timings_per_token\":true" + usage).events();
+
+            assertThat(events).allMatch(event -> event.path("timings").path("prompt_ms").doubleValue() == 20);
+            assertThat(events.stream().filter(event -> event.has("usage"))).hasSize(1);
+            assertThat(events.stream().map(event -> event.path("timings").path("predicted_n").intValue())).startsWith(0, 1, 2, 3);
+        }
+        assertThat(ChatFixture.answering("Hey").stream("").events().stream().filter(event -> event.has("timings"))).hasSize(1);
     }
 
     @Test

@@ -76,6 +76,17 @@ class ChatToolsTest {
     }
 
     @Test
+    void onlyAStrictToolIsCheckedForKeywordsThatAreNotEnforced() {
+        ChatFixture fixture = ChatFixture.answering("x");
+        fixture.chat("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"strict\":false,\"parameters\":{\"type\":\"object\"}}},"
+                + "{\"type\":\"function\",\"function\":{\"name\":\"b\",\"parameters\":{\"title\":\"b\"},\"strict\":true}},"
+                + "{\"type\":\"function\",\"function\":{\"name\":\"c\",\"strict\":true}},"
+                + "{\"type\":\"function\",\"function\":{\"name\":\"d\",\"strict\":null,\"parameters\":{}}}]");
+
+        assertThat(fixture.pool.tokenizer().checkedSchemas()).containsExactly("{\"title\":\"b\"}");
+    }
+
+    @Test
     void malformedToolsAreRefusedByName() {
         ChatFixture fixture = ChatFixture.answering("x");
         for (String tools : new String[] {"{}", "[1]", "[{}]", "[{\"type\":\"function\"}]", "[{\"type\":\"function\",\"function\":{\"name\":\"\"}}]",
@@ -84,6 +95,7 @@ class ChatToolsTest {
             assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_REQUEST);
             assertThat(refused.param()).contains("tools");
         }
+        assertThat(fixture.chatRefusal("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"a\",\"strict\":1}}]").param()).contains("tools");
         assertThat(fixture.chatRefusal("\"tools\":[{\"type\":\"web_search\"}]").code()).isEqualTo(ErrorCode.UNSUPPORTED_PARAMETER);
         assertThat(fixture.chatRefusal("\"tool_choice\":\"required\"").param()).contains("tool_choice");
         assertThat(fixture.chatRefusal(TOOLS + ",\"tool_choice\":\"sometimes\"").param()).contains("tool_choice");

@@ -86,6 +86,54 @@ class DemoFeaturesTest {
     }
 
     @Test
+    void aThoughtHoldsNoCallAndNoEnd() {
+        String wild = "\"messages\":[{\"role\":\"user\",\"content\":\"I need the weather in Zurich.\"}],\"temperature\":1.6,\"top_k\":0,\"top_p\":1,\"min_p\":0,"
+                + "\"max_tokens\":120,\"reasoning_effort\":\"high\"," + TOOLS;
+        for (int seed : new int[] {0, 1, 2, 3, 4, 5, 6, 7, 23, 98}) {
+            for (String choice : new String[] {"required", "auto"}) {
+                JsonNode answer = chat(wild + ",\"tool_choice\":\"" + choice + "\",\"seed\":" + seed).json().path("choices").path(0);
+                JsonNode message = answer.path("message");
+                assertThat(answer.path("finish_reason").textValue()).as("%s %d %s", choice, seed, answer).isIn("tool_calls", "length", choice.equals("auto") ? "stop" : "-");
+                assertThat(message.path("reasoning_content").asText("")).doesNotContain("<tool_call>\n{");
+                if (answer.path("finish_reason").textValue().equals("stop")) {
+                    assertThat(message.path("content").textValue()).isNotEmpty();
+                }
+            }
+        }
+    }
+
+    @Test
+    void aHistoryMayHoldCallsThatWereCutOffOrHaveNoArguments() {
+        String history = "{\"messages\":[{\"role\":\"user\",\"content\":\"Weather?\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\",\"type\":\"function\","
+                + "\"function\":{\"name\":\"get_weather\",\"arguments\":\"%s\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"?\"}]," + TOOLS + "}";
+        String none = demo.ask(Endpoint.APPLY_TEMPLATE, history.formatted("{}")).json().path("prompt").textValue();
+
+        assertThat(demo.ask(Endpoint.APPLY_TEMPLATE, history.formatted("")).json().path("prompt").textValue()).isEqualTo(none);
+        assertThat(demo.ask(Endpoint.APPLY_TEMPLATE, history.formatted("{\\\"city\\\": \\\"Zur")).json().path("prompt").textValue()).contains("Zur");
+    }
+
+    @Test
+    void stopStringsAndLogprobsAreOfContentOnly() {
+        JsonNode thought = chat(HELLO + ",\"reasoning_effort\":\"low\"").json().path("choices").path(0).path("message");
+        for (String stop : new String[] {"\\n", "<", "think", thought.path("reasoning_content").textValue().substring(0, 4)}) {
+            JsonNode choice = chat(HELLO + ",\"reasoning_effort\":\"low\",\"logprobs\":true,\"stop\":\"" + stop + "\"").json().path("choices").path(0);
+            assertThat(choice.path("message").path("reasoning_content")).as(stop).isEqualTo(thought.path("reasoning_content"));
+            assertThat(choice.path("message").path("content").textValue()).isNotEmpty();
+            assertThat(thought.path("content").textValue()).startsWith(choice.path("message").path("content").textValue());
+            var tokens = new StringBuilder();
+            choice.path("logprobs").path("content").forEach(token -> tokens.append(token.path("token").textValue()));
+            assertThat(tokens.toString().strip()).startsWith(choice.path("message").path("content").textValue().strip());
+        }
+        String weather = "\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"What is the weather in Zurich?\"}]," + TOOLS;
+        for (String stop : new String[] {"\\n", "name", "<", "\\\"", "Zurich"}) {
+            JsonNode choice = chat(weather + ",\"logprobs\":true,\"stop\":\"" + stop + "\"").json().path("choices").path(0);
+            assertThat(choice.path("finish_reason").textValue()).as(stop).isEqualTo("tool_calls");
+            assertThat(choice.path("message").path("tool_calls").path(0).path("function").path("arguments").textValue()).isEqualTo("{\"city\": \"Zurich\"}");
+            assertThat(choice.path("logprobs").path("content")).isEmpty();
+        }
+    }
+
+    @Test
     void severalAnswersAtTemperatureZeroAreTheSame() {
         RecordingSink stream = chat(HELLO + ",\"n\":3,\"stream\":true");
 

@@ -8,6 +8,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
@@ -44,6 +45,18 @@ class DemoResponsesTest {
     }
 
     @Test
+    void countedTokensAreThoseOfTheRequestItself() {
+        JsonNode first = ask("\"input\":\"Hello\"");
+        for (String members : List.of("\"input\":\"Hello\"", "\"input\":\"Hello\",\"instructions\":\"Be brief.\"," + WEATHER,
+                "\"input\":\"Thanks\",\"previous_response_id\":" + first.path("id"))) {
+            JsonNode counted = demo.ask(Endpoint.RESPONSES_INPUT_TOKENS, "{\"model\":\"demo\"," + members + "}").json();
+
+            assertThat(counted.path("object").textValue()).isEqualTo("response.input_tokens");
+            assertThat(counted.path("input_tokens")).isEqualTo(ask(members).path("usage").path("input_tokens"));
+        }
+    }
+
+    @Test
     void aToolIsCalledAndItsResultRead() {
         JsonNode first = ask("\"input\":\"What is the weather in Paris?\",\"tool_choice\":\"required\"," + WEATHER);
         JsonNode call = first.path("output").path(0);
@@ -76,6 +89,28 @@ class DemoResponsesTest {
         assertThat(cut.path("usage").path("input_tokens")).isEqualTo(plain.path("usage").path("input_tokens"));
         AgentException refused = catchThrowableOfType(AgentException.class, () -> ask(input));
         assertThat(refused.code()).isEqualTo(ErrorCode.CONTEXT_TOO_LONG);
+    }
+
+    @Test
+    void whatABackgroundRequestIsRefusedForItsClientHears() {
+        String strict = "\"input\":\"Hello\",\"text\":{\"format\":{\"type\":\"json_schema\",\"name\":\"a\",\"strict\":true,"
+                + "\"schema\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"uniqueItems\":true}}}";
+        String tooLong = "\"input\":\"" + "hello ".repeat(20_000) + "\"";
+        for (String how : List.of(",\"background\":true", ",\"background\":true,\"stream\":true")) {
+            assertThat(catchThrowableOfType(AgentException.class, () -> ask(strict + how))).hasMessageContaining("uniqueItems");
+            assertThat(catchThrowableOfType(AgentException.class, () -> ask(tooLong + how)).code()).isEqualTo(ErrorCode.CONTEXT_TOO_LONG);
+        }
+    }
+
+    @Test
+    void aFunctionWithoutParametersGetsNoArguments() {
+        for (String parameters : List.of("", ",\"parameters\":null", ",\"parameters\":{\"type\":\"object\",\"properties\":{}}")) {
+            JsonNode call = ask("\"input\":\"What time is it in Paris?\",\"tool_choice\":\"required\",\"tools\":[{\"type\":\"function\",\"name\":\"now\""
+                    + parameters + "}]").path("output").path(0);
+
+            assertThat(call.path("name").textValue()).isEqualTo("now");
+            assertThat(call.path("arguments").textValue()).as(parameters).isEqualToIgnoringWhitespace("{}");
+        }
     }
 
     @Test

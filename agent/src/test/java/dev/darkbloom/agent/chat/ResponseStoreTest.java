@@ -103,12 +103,15 @@ class ResponseStoreTest {
         clock.advance(Duration.ofMinutes(31));
         Awaitility.await().until(() -> store.size() == 1);
         assertThat(object(store, "a")).isEqualTo("none");
-        begin(store, "c");
+        beginWithEvents(store, "c");
+        event(store, "c", "one");
         assertThat(store.delete("c")).isTrue();
         assertThat(store.delete("c")).isFalse();
         assertThat(cancels).hasValue(1);
+        beginWithEvents(store, "e");
+        event(store, "e", "x".repeat(300)); // more than is kept
         store.close();
-        assertThat(cancels).hasValue(2);
+        assertThat(cancels).hasValue(3);
         assertThat(begin(store, "d")).isFalse();
         assertThat(Content.openCount()).isEqualTo(before);
     }

@@ -91,6 +91,13 @@ class ResponsesTest {
     }
 
     @Test
+    void theVerbosityThatEveryModelHasIsTaken() {
+        JsonNode json = ask("r1", "\"input\":\"Hi\",\"text\":{\"verbosity\":\"medium\"}").json();
+
+        assertThat(json.path("text").toString()).isEqualTo("{\"format\":{\"type\":\"text\"},\"verbosity\":\"medium\"}");
+    }
+
+    @Test
     void anAnswerThatDoesNotFollowItsFormatIsTextWithAWarning() {
         pool.answers(Script.of("Well <call"));
         JsonNode json = ask("r1", "\"input\":\"Hi\"").json();
@@ -173,6 +180,7 @@ class ResponsesTest {
         assertThat(refusal("\"input\":[{\"type\":\"computer_call\"}]")).hasMessageContaining("computer_call");
         assertThat(refusal("\"input\":[]").code()).isEqualTo(ErrorCode.INVALID_REQUEST);
         assertThat(refusal("\"input\":\"Hi\",\"temperature\":-1").param()).contains("temperature");
+        assertThat(refusal("\"input\":\"Hi\",\"text\":{\"verbosity\":\"low\"}")).hasMessageContaining("text.verbosity");
         assertThat(refusal("\"input\":\"Hi\",\"background\":true,\"store\":false").param()).contains("background");
     }
 
@@ -392,6 +400,27 @@ class ResponsesTest {
         assertThat(sink.types()).containsExactly("response.created", "response.in_progress", "response.failed");
         assertThat(events("resp_r2", 0).types()).containsExactly("response.in_progress", "response.failed");
         assertThat(retrieve("resp_r2").path("status").textValue()).isEqualTo("failed");
+    }
+
+    @Test
+    void whatABackgroundRequestIsRefusedForItsClientHears() {
+        for (String how : List.of("\"background\":true", "\"background\":true,\"stream\":true")) {
+            assertThat(refusal("\"input\":\"Hi\",\"model\":\"other\"," + how).code()).isEqualTo(ErrorCode.UNKNOWN_MODEL);
+            assertThat(refusal("\"input\":\"" + "a ".repeat(4096) + "\"," + how).code()).isEqualTo(ErrorCode.CONTEXT_TOO_LONG);
+            pool.room(0);
+            assertThat(refusal("\"input\":\"Hi\"," + how).code()).isEqualTo(ErrorCode.QUEUE_FULL);
+            pool.room(Integer.MAX_VALUE);
+        }
+    }
+
+    @Test
+    void aLateRefusalSaysWhatIsWrongWithTheRequest() {
+        var late = new AgentException(ErrorCode.CONTEXT_TOO_LONG, "this \"prompt\" is too long");
+        pool.answers(new Script(new int[0], 1, 0, new Outcome.Failed(late)));
+        JsonNode error = ask("r1", "\"input\":\"Hi\",\"background\":true,\"stream\":true").events().getLast().path("response").path("error");
+
+        assertThat(error.path("code").textValue()).isEqualTo("invalid_prompt");
+        assertThat(error.path("message").textValue()).isEqualTo("this \"prompt\" is too long");
     }
 
     @Test

@@ -1,9 +1,12 @@
 package dev.darkbloom.agent.chat;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.RequestId;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.Engine;
@@ -85,9 +88,46 @@ class ToolsOnSmolLmTest {
         assertThat(called || !answer.path("message").path("content").asText("").isBlank()).as(answer.toString()).isTrue();
     }
 
+    @Test
+    void argumentsFollowKeywordsThatOthersDrop() throws Exception {
+        String tools = "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"book\",\"strict\":true,\"parameters\":{\"type\":\"object\",\"properties\":{"
+                + "\"seats\":{\"$ref\":\"#/$defs/seats\"},\"code\":{\"type\":\"string\",\"pattern\":\"^[A-Z]{3}-\\\\d\\\\d$\"},"
+                + "\"rate\":{\"type\":\"number\",\"exclusiveMinimum\":0.25,\"maximum\":0.75}},\"required\":[\"seats\",\"code\",\"rate\"],"
+                + "\"additionalProperties\":false,\"$defs\":{\"seats\":{\"type\":\"integer\",\"minimum\":100,\"maximum\":900,\"multipleOf\":7}}}}}]";
+        for (int seed = 0; seed < 4; seed++) {
+            JsonNode call = chat(tools, "\"temperature\":1.2,\"seed\":" + seed + ",\"tool_choice\":\"required\","
+                    + "\"messages\":[{\"role\":\"user\",\"content\":\"Book 13 seats.\"}]").json()
+                    .path("choices").path(0).path("message").path("tool_calls").path(0).path("function");
+
+            JsonNode arguments = JSON.readTree(call.path("arguments").textValue());
+            assertThat(arguments.path("seats").intValue()).isBetween(100, 900).matches(seats -> seats % 7 == 0);
+            assertThat(arguments.path("code").textValue()).matches("[A-Z]{3}-\\d\\d");
+            assertThat(arguments.path("rate").doubleValue()).isGreaterThan(0.25).isLessThanOrEqualTo(0.75);
+        }
+    }
+
+    @Test
+    void aStrictToolWithAKeywordThatIsNotEnforcedIsRefusedWithItsPlace() {
+        String tool = "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":%s,\"parameters\":{\"type\":\"object\",\"properties\":{"
+                + "\"secret\":{\"type\":\"string\",\"not\":{\"const\":\"secret\"}}}}}}";
+        String messages = "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]";
+
+        AgentException refused = catchThrowableOfType(AgentException.class,
+                () -> chat("\"tools\":[" + tool.formatted("false") + "," + tool.formatted("true") + "]", messages));
+
+        assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_SCHEMA);
+        assertThat(refused.param()).contains("tools");
+        assertThat(refused).hasMessageStartingWith("tools[1].function.parameters: ").hasMessageEndingWith("not supported: not at /properties/0");
+        assertThat(chat("\"tools\":[" + tool.formatted("false") + "]", messages).json().path("choices").size()).isOne();
+    }
+
     private static RecordingSink chat(String members) {
+        return chat(TOOLS, members);
+    }
+
+    private static RecordingSink chat(String tools, String members) {
         RecordingSink sink = new RecordingSink();
-        try (Content content = OffHeap.body("{\"temperature\":0,\"max_tokens\":80," + TOOLS + "," + members + "}")) {
+        try (Content content = OffHeap.body("{\"max_tokens\":80," + (members.contains("temperature") ? "" : "\"temperature\":0,") + tools + "," + members + "}")) {
             completions.run(Endpoint.CHAT_COMPLETIONS, new RequestId("r"), content, sink);
         }
         return sink;

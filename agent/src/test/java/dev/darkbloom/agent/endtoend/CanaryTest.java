@@ -113,16 +113,26 @@ class CanaryTest {
         assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG");
     }
 
-    /** A response that is kept is content at rest; deleted, or not to be stored, it is gone. */
+    /** A response that is kept, its events perhaps as well, is content at rest; deleted, or not to be stored, it is gone. */
     private static void keepAndForget(AgentProcess agent) throws IOException, InterruptedException {
         for (boolean stored : new boolean[] {true, false}) {
             String body = "{\"model\":\"demo\",\"max_output_tokens\":4,\"store\":" + stored + ",\"input\":\"Say " + PROMPT_CANARY + "\"}";
             String id = AgentProcess.JSON.readTree(agent.post("responses", body).body()).path("id").textValue();
-            try (HttpClient client = HttpClient.newHttpClient()) {
-                HttpRequest delete = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + agent.port() + "/v1/responses/" + id)).DELETE()
-                        .header("Authorization", "Bearer " + agent.key()).build();
-                assertThat(client.send(delete, BodyHandlers.discarding()).statusCode()).isEqualTo(stored ? 200 : 404);
-            }
+            assertThat(delete(agent, id)).isEqualTo(stored ? 200 : 404);
+        }
+        String body = "{\"model\":\"demo\",\"max_output_tokens\":4,\"background\":true,\"stream\":true,\"input\":\"Hello\","
+                + "\"instructions\":\"Say " + PROMPT_CANARY + "\"}";
+        String first = agent.stream("responses", body).getFirst();
+        String id = AgentProcess.JSON.readTree(first).path("response").path("id").textValue();
+        assertThat(agent.get("responses/" + id + "?stream=true").body()).as("the events, read again").contains(PROMPT_CANARY);
+        assertThat(delete(agent, id)).isEqualTo(200);
+    }
+
+    private static int delete(AgentProcess agent, String id) throws IOException, InterruptedException {
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            HttpRequest delete = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + agent.port() + "/v1/responses/" + id)).DELETE()
+                    .header("Authorization", "Bearer " + agent.key()).build();
+            return client.send(delete, BodyHandlers.discarding()).statusCode();
         }
     }
 

@@ -27,6 +27,7 @@ final class Caller implements AutoCloseable {
     private int topLogprobs = -1;
     private long deadlineNanos = Long.MAX_VALUE;
     private Grammar grammar;
+    private boolean reusesCache = true;
     private SamplerSettings sampling = SamplerSettings.greedy();
     private TokenRing ring;
     private Generation generation;
@@ -62,6 +63,12 @@ final class Caller implements AutoCloseable {
         return this;
     }
 
+    /** Has all of the prompt computed. */
+    Caller anew() {
+        reusesCache = false;
+        return this;
+    }
+
     Caller sampling(SamplerSettings settings) {
         sampling = settings;
         return this;
@@ -83,7 +90,7 @@ final class Caller implements AutoCloseable {
             ring = TokenRing.allocate(ringCapacity, Math.max(0, topLogprobs));
         }
         return new GenerationRequest(new RequestId("r" + IDS.incrementAndGet()), prompt, promptTokens, maxTokens, sampling, grammar,
-                topLogprobs, deadlineNanos, ring);
+                topLogprobs, deadlineNanos, reusesCache, ring);
     }
 
     Generation generation() {

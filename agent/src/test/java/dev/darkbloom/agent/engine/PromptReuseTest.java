@@ -64,6 +64,23 @@ class PromptReuseTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(value = MemoryKind.class, names = {"ATTENTION", "SLIDING_WINDOW", "RECURRENT", "HYBRID"})
+    void whoWantsItsPromptComputedAnewGetsThat(MemoryKind kind) throws Exception {
+        try (var rig = rig(kind, 2); ModelLease lease = rig.acquire()) {
+            int[] prompt = Rig.prompt(1, 100);
+            int[] answer = ask(rig, lease, prompt, 20, 0);
+            int[] next = Rig.extended(joined(prompt, answer), 2, 30);
+
+            for (int round = 0; round < 2; round++) { // into the empty slot, then into one that holds the prompt
+                try (Caller caller = Caller.of(next).max(20).anew().submit(lease)) {
+                    assertThat(caller.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, next, 20));
+                    assertThat(caller.generation().progress().cachedTokens()).isZero();
+                }
+            }
+        }
+    }
+
     @Test
     void attentionGoesBackToWhereThePromptsPart() throws Exception {
         try (var rig = rig(MemoryKind.ATTENTION, 1); ModelLease lease = rig.acquire()) {

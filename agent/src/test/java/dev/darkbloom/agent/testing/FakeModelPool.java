@@ -29,7 +29,7 @@ import java.util.function.Function;
 
 /** Models that answer by script: {@code demo}, {@code embed} for embeddings, {@code rank} for scores. Counts leases. */
 public final class FakeModelPool implements ModelPool {
-    private static final int CONTEXT = 4096;
+    public static final int CONTEXT = 4096;
     private static final int EMBEDDING = 4;
 
     private final ManualClock clock;
