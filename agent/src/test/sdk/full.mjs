@@ -6,7 +6,8 @@ import OpenAI from 'openai';
 import { anthropic, model, openai } from './agent.mjs';
 
 // Without an end-of-text token it goes on to its limit, so the slot is taken for long.
-const long = { model, messages: [{ role: 'user', content: 'Tell me a story.' }], max_completion_tokens: 1500, ignore_eos: true };
+const tokens = 800;
+const long = { model, messages: [{ role: 'user', content: 'Tell me a story.' }], max_completion_tokens: tokens, ignore_eos: true };
 
 /** Asks eight times at once, which is more than the agent takes; returns answers and refusals, these checked for what all have in common. */
 async function askEight(ask, type) {
@@ -31,34 +32,34 @@ test('what the queue does not take is InternalServerError with 503 and Retry-Aft
     assert.equal(error.type, 'server_error');
   }
   for (const answer of answers) {
-    assert.equal(answer.usage.completion_tokens, 1500);
+    assert.equal(answer.usage.completion_tokens, tokens);
   }
 });
 
 test('Anthropic\'s package reports InternalServerError with 503, and overloaded_error', async () => {
   const client = anthropic();
-  const { max_completion_tokens: maxTokens, ...rest } = long;
-  const asked = { ...rest, max_tokens: maxTokens };
+  const { max_completion_tokens: _, ...rest } = long;
+  const asked = { ...rest, max_tokens: tokens };
   const { refused, answers } = await askEight(() => client.messages.create(asked), Anthropic.InternalServerError);
 
   for (const error of refused) {
     assert.equal(error.error.error.type, 'overloaded_error');
   }
   for (const answer of answers) {
-    assert.equal(answer.usage.output_tokens, 1500);
+    assert.equal(answer.usage.output_tokens, tokens);
   }
 });
 
 test('the Responses API refuses as chat does', async () => {
   const client = openai();
-  const asked = { model, input: 'Tell me a story.', max_output_tokens: 1500, ignore_eos: true };
+  const asked = { model, input: 'Tell me a story.', max_output_tokens: tokens, ignore_eos: true };
   const { refused, answers } = await askEight(() => client.responses.create(asked), OpenAI.InternalServerError);
 
   for (const error of refused) {
     assert.equal(error.code, 'capacity');
   }
   for (const answer of answers) {
-    assert.equal(answer.usage.output_tokens, 1500);
+    assert.equal(answer.usage.output_tokens, tokens);
   }
 });
 
