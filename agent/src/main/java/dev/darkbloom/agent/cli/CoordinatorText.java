@@ -55,6 +55,7 @@ final class CoordinatorText {
             case "fail" -> gate.isRequired() ? "FAIL " : "warn ";
             default -> "?    ";
         };
-        return String.format("%s %-12s %s", mark, gate.name(), gate.detail()) + (gate.remedy().isEmpty() ? "" : "\n" + " ".repeat(19) + "→ " + gate.remedy());
+        String remedy = gate.remedy().isEmpty() ? "" : "\n" + " ".repeat(19) + "→ " + gate.remedy();
+        return String.format("%s %-12s %s", mark, gate.name(), gate.detail()) + remedy;
     }
 }

@@ -41,7 +41,8 @@ final class SelfRouteCommand implements Runnable {
         throw new ParameterException(spec.commandLine(), "self-route needs check");
     }
 
-    @Command(name = "check", description = "Send one real request through the coordinator, for your own machines only, and say whether this one answered.",
+    @Command(name = "check",
+            description = "Send one real request through the coordinator, for your own machines only, and say whether this one answered.",
             footer = {"", "Your API key is read from " + KEY_VARIABLE + ". Exit code: 0 when this machine answered, 1 when not."})
     int check(@Option(names = "--model", paramLabel = "MODEL", description = "The model to ask; the first that is offered by default.") String model)
             throws InterruptedException {

@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks into the coordinator's public pages, where there are any: its list of nodes, and whether it has a manifest of hashes. For the list: a node that was in it and is not any more was forgotten while its
- * socket is still open, and only a new connection mends that (provider protocol, 0.1, fact 9).
+ * Looks into the coordinator's public pages, where there are any: whether it has a manifest of hashes, and its list of nodes. A node that was in
+ * the list and is not any more was forgotten while its socket is still open, and only a new connection mends that (provider protocol, 0.1, fact 9).
  *
  * <p>Runs on a virtual thread of its own.
  */

@@ -94,7 +94,8 @@ public final class AgentRuntime implements AutoCloseable {
             boolean reachable = audience.isLocal() && isReachableFromOutside(config.local().bind());
             checkOpenness(options, config, reachable, news);
             Optional<CoordinatorAddress> address = audience.isCoordinator()
-                    ? Optional.of(CoordinatorParts.address(options.coordinatorUrl(), config)) : Optional.empty();
+                    ? Optional.of(CoordinatorParts.address(options.coordinatorUrl(), config))
+                    : Optional.empty();
             closer.add(HomeLock.acquire(home));
             closer.add(AgentLog.open(home.logFile()));
             closer.add(lifecycle::end);

@@ -91,7 +91,8 @@ final class CoordinatorParts {
                 .orElseThrow(() -> new AgentException(ErrorCode.COORDINATOR_MISSING, "no coordinator is set, and none is built in")));
         if (config.coordinator().testPosture().isOn() && !address.isLoopback()) {
             throw AgentException.ofParam(ErrorCode.CONFIG_INVALID, "coordinator.test_posture",
-                    "coordinator.test_posture claims what is not measured; that is for a coordinator on this machine, and " + address.host() + " is not");
+                    "coordinator.test_posture claims what is not measured; that is for a coordinator on this machine, and " + address.host()
+                            + " is not");
         }
         return address;
     }

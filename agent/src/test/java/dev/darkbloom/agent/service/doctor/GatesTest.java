@@ -1,0 +1,201 @@
+package dev.darkbloom.agent.service.doctor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.TestPosture;
+import dev.darkbloom.agent.coordinator.CoordinatorAddress;
+import dev.darkbloom.agent.coordinator.LinkEnd;
+import dev.darkbloom.agent.coordinator.LinkState;
+import dev.darkbloom.agent.coordinator.LinkStatus;
+import dev.darkbloom.agent.engine.ModelLoad;
+import dev.darkbloom.agent.engine.ModelState;
+import dev.darkbloom.agent.engine.ModelStatus;
+import dev.darkbloom.agent.hardware.Finding;
+import dev.darkbloom.agent.hardware.Posture;
+import dev.darkbloom.agent.hardware.PowerState;
+import dev.darkbloom.agent.hardware.SystemMetrics;
+import dev.darkbloom.agent.hardware.Thermal;
+import dev.darkbloom.agent.hardware.ThermalState;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
+import dev.darkbloom.agent.service.doctor.Gate.Verdict;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class GatesTest {
+    private static final Instant NOW = Instant.parse("2026-11-29T12:00:00Z");
+
+    /** An eligible node, of which each case changes one thing. */
+    private LinkState state = LinkState.CONNECTED;
+    private Optional<LinkEnd> lastEnd = Optional.empty();
+    private Optional<Instant> challenge = Optional.of(NOW.minusSeconds(10));
+    private Optional<LinkStatus.Trust> trust = Optional.empty();
+    private List<Mismatch> mismatches = List.of();
+    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of("m"), NOW));
+    private Optional<LinkStatus.Manifest> manifest = Optional.of(new LinkStatus.Manifest(true, NOW));
+    private String backend = "inprocess-mlx";
+    private TestPosture claimed = TestPosture.OFF;
+    private Optional<Posture> posture = Optional.of(posture(true));
+    private ModelState model = ModelState.READY;
+    private Optional<String> modelError = Optional.empty();
+    private Thermal thermal = Thermal.measured(ThermalState.NOMINAL, "sensor");
+    private boolean loggedIn = true;
+
+    @Test
+    void aNodeOfWhichEverythingIsProvedIsEligible() {
+        assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "backend", "catalogue",
+                "runtime", "memory", "thermal", "schedule", "drain");
+        assertThat(gates().list()).allSatisfy(gate -> assertThat(gate.provenAt()).isPresent());
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = LinkState.class, names = {"WAITING", "UNAUTHORIZED", "OUTDATED", "NOT_A_COORDINATOR", "UNTRUSTED", "REPLACED", "STOPPED"})
+    void withoutAConnectionNothingComesAndTheReasonIsTold(LinkState without) {
+        state = without;
+        lastEnd = Optional.of(new LinkEnd(LinkEnd.Kind.UNREACHABLE, "no connection: refused"));
+
+        assertThat(failed("network").detail()).contains(without.word()).contains("refused");
+        assertThat(failed("network").remedy()).isEqualTo(without.advice());
+    }
+
+    @Test
+    void aMissingLoginDoesNotStopWork() {
+        loggedIn = false;
+
+        assertThat(gate("login").verdict()).isEqualTo(Verdict.FAIL);
+        assertThat(gate("login").isRequired()).isFalse();
+        assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+    }
+
+    @Test
+    void whatTheCoordinatorSaysOfTrustWinsOverItsList() {
+        trust = Optional.of(new LinkStatus.Trust("hardware", "untrusted", Optional.of("bad chunk"), NOW));
+
+        assertThat(failed("trust").detail()).contains("untrusted").contains("bad chunk");
+    }
+
+    @Test
+    void aNodeWithoutTrustIsNotRoutedAndAnUnlistedOneIsUnknown() {
+        listed = Optional.of(new LinkStatus.Listing(true, "none", "online", List.of("m"), NOW));
+        assertThat(failed("trust").detail()).contains("none");
+
+        listed = Optional.empty();
+        assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void whatOfThePostureIsNotProvedIsNamedWithItsProof() {
+        posture = Optional.of(posture(false));
+
+        assertThat(failed("posture").detail()).contains("System Integrity Protection (because)").contains("core dumps off");
+    }
+
+    @Test
+    void aClaimedPostureSaysThatItIsClaimed() {
+        claimed = TestPosture.ELIGIBLE;
+        assertThat(gate("posture").detail()).startsWith("test posture");
+
+        claimed = new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical"));
+        assertThat(failed("posture").detail()).contains("sip_enabled");
+        assertThat(gate("thermal").verdict()).isEqualTo(Verdict.FAIL);
+
+        claimed = new TestPosture(true, Map.of("rdma_disabled", false, "hypervisor_active", true), Map.of());
+        assertThat(gate("posture").verdict()).isEqualTo(Verdict.PASS);
+    }
+
+    @Test
+    void anOldChallengeClosesItsGateAndNoneIsUnknown() {
+        challenge = Optional.of(NOW.minus(Duration.ofMinutes(7)));
+        assertThat(failed("challenge").detail()).contains("7 min");
+
+        challenge = Optional.empty();
+        assertThat(gate("challenge").verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void anHonestEngineNameIsUnknownToTheOriginalCoordinators() {
+        backend = "llama.cpp";
+
+        assertThat(gate("backend").verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void modelsThatTheCatalogueDoesNotHaveAreNamed() {
+        listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of(), NOW));
+
+        assertThat(failed("catalogue").detail()).contains("none of: m");
+        assertThat(failed("catalogue").remedy()).contains("models add");
+    }
+
+    @Test
+    void hashesAndAMissingManifestCloseTheRuntimesGate() {
+        mismatches = List.of(new Mismatch("runtime", "ab", "(missing)"));
+        assertThat(failed("runtime").detail()).contains("runtime");
+
+        mismatches = List.of();
+        manifest = Optional.of(new LinkStatus.Manifest(false, NOW));
+        assertThat(failed("runtime").detail()).contains("no runtime manifest");
+
+        manifest = Optional.empty();
+        assertThat(gate("runtime").verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void aModelThatCannotBeLoadedClosesTheGateAndOneThatSleepsDoesNot() {
+        model = ModelState.FAILED;
+        modelError = Optional.of("needs 9 bytes; 3 are free");
+        assertThat(failed("memory").detail()).contains("needs 9 bytes");
+
+        model = ModelState.UNLOADED;
+        modelError = Optional.empty();
+        assertThat(gate("memory").verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @Test
+    void heatAndADrainCloseTheirGates() {
+        thermal = Thermal.measured(ThermalState.CRITICAL, "sensor");
+        assertThat(failed("thermal").detail()).contains("sensor");
+
+        thermal = Thermal.assumed("no sensor");
+        assertThat(gate("thermal").detail()).contains("not measured: no sensor");
+
+        state = LinkState.DRAINING;
+        assertThat(failed("drain").verdict()).isEqualTo(Verdict.FAIL);
+    }
+
+    private Gate failed(String name) {
+        Gate gate = gate(name);
+        assertThat(gate.verdict()).isEqualTo(Verdict.FAIL);
+        assertThat(gates().eligible()).isEqualTo(Verdict.FAIL);
+        return gate;
+    }
+
+    private Gate gate(String name) {
+        return gates().list().stream().filter(gate -> gate.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    private Gates gates() {
+        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(), Optional.empty(), false, claimed);
+        var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
+                Optional.of(NOW), Optional.of(NOW), challenge, false, trust, mismatches, listed, manifest,
+                new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
+        var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
+        var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), loggedIn, posture, metrics, NOW));
+    }
+
+    private static Posture posture(boolean proved) {
+        var flag = new Finding<>(proved ? Optional.of(true) : Optional.<Boolean>empty(), "because", NOW);
+        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("ab"), "files", NOW));
+    }
+}
