@@ -145,7 +145,7 @@ class ChaosTest {
             }
             case UNKNOWN_FLOOD -> {
                 for (int i = 0; i < 500; i++) {
-                    at.send("{\"type\":\"of the future " + i + "\"}");
+                    at.send("{\"type\":\"of_the_future_" + i + "\"}");
                 }
             }
             case CANCEL_ONE -> cancel(at, all, random, 1);

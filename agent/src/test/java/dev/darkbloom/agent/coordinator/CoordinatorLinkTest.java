@@ -416,7 +416,7 @@ class CoordinatorLinkTest {
     void garbageAndUnknownMessagesAreCountedAndChangeNothing() {
         Node seen = connect();
         seen.send("no json");
-        seen.send("{\"type\":\"of the future\",\"x\":1}");
+        seen.send("{\"type\":\"of_the_future\",\"x\":1}");
         seen.send("[]");
         seen.send("{}");
         seen.send("{\"type\":\"cancel\"}");
