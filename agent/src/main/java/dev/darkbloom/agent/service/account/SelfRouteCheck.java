@@ -64,7 +64,8 @@ public final class SelfRouteCheck {
                 return new Finding.NotServed(answer.status(), closed());
             }
             job = Optional.ofNullable(answer.headers().get(JOB)).orElse("");
-            whole = answer.lines().filter(line -> line.startsWith("data:")).anyMatch(AccountCodec::isAnswer);
+            // To the end: who leaves earlier has the coordinator cancel the request, and nobody has served it.
+            whole = answer.lines().filter(line -> line.startsWith("data:")).filter(AccountCodec::isAnswer).count() > 0;
         } catch (java.io.UncheckedIOException e) {
             throw new AgentException(ErrorCode.COORDINATOR_UNREACHABLE, "the answer broke off", e);
         }

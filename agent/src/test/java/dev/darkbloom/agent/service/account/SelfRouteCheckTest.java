@@ -14,11 +14,13 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class SelfRouteCheckTest {
+    private static final String MANY = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n".repeat(200_000);
     private static final String ANSWER = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: [DONE]\n\n";
     private static final StatusReport.Gate CLOSED = new StatusReport.Gate("thermal", "fail", true, "too hot", "", Optional.empty());
 
@@ -49,6 +51,14 @@ class SelfRouteCheckTest {
         peer.answer("/v1/chat/completions", 200, ANSWER, "X-Inference-Job-ID", "job-1");
 
         assertThat(check(List.of("job-2"))).isEqualTo(new Finding.ServedElsewhere("job-1", List.of(CLOSED)));
+    }
+
+    @Test
+    void theAnswerIsReadToItsEndSoThatNothingIsCancelled() throws Exception {
+        peer.answer("/v1/chat/completions", 200, MANY, "X-Inference-Job-ID", "job-1");
+
+        assertThat(check(List.of("job-1"))).isEqualTo(new Finding.ServedHere("job-1"));
+        Awaitility.await().untilAsserted(() -> assertThat(peer.wholeAnswers()).isEqualTo(1));
     }
 
     @Test

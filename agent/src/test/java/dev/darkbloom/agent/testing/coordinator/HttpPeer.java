@@ -14,12 +14,14 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A coordinator's HTTP API on loopback that answers what a test has put there, in order; 404 when there is nothing left. */
 public final class HttpPeer implements AutoCloseable {
     private final HttpServer server;
     private final Map<String, Queue<Scripted>> answers = new ConcurrentHashMap<>();
     private final List<String> requests = new CopyOnWriteArrayList<>();
+    private final AtomicInteger wholeAnswers = new AtomicInteger();
 
     private final Map<String, String> headers = new ConcurrentHashMap<>();
 
@@ -59,6 +61,11 @@ public final class HttpPeer implements AutoCloseable {
         return headers.getOrDefault(name.toLowerCase(Locale.ROOT), "");
     }
 
+    /** Returns how many answers were taken by their clients up to the end. */
+    public int wholeAnswers() {
+        return wholeAnswers.get();
+    }
+
     /** Returns what was asked: method, path and body. */
     public List<String> requests() {
         return List.copyOf(requests);
@@ -74,7 +81,8 @@ public final class HttpPeer implements AutoCloseable {
             byte[] bytes = next.body().getBytes(StandardCharsets.UTF_8);
             exchange.getResponseHeaders().add(next.header(), next.value());
             exchange.sendResponseHeaders(next.status(), bytes.length == 0 ? -1 : bytes.length);
-            exchange.getResponseBody().write(bytes);
+            exchange.getResponseBody().write(bytes); // throws when the client has left
+            wholeAnswers.incrementAndGet();
         }
     }
 
