@@ -48,7 +48,6 @@ public enum ErrorCode {
 
     COORDINATOR_MISSING(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent config set coordinator.url ADDRESS"),
     LOGIN_FAILED(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent login"),
-    NOT_LOGGED_IN(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent login"),
 
     COORDINATOR_UNREACHABLE(Kind.EXTERNAL, 502, "internal_failure", "check the network and coordinator.url"),
 

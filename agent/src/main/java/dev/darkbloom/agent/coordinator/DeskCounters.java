@@ -54,10 +54,6 @@ final class DeskCounters {
         cancelNanos.add(nanos);
     }
 
-    long requestsServed() {
-        return served.sum();
-    }
-
     long requestsFailed() {
         return failures.sum();
     }

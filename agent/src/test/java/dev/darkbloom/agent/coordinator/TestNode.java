@@ -52,7 +52,6 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     final BoxKeys keys = BoxKeys.generate();
     final DeviceSigner signer;
     final AtomicInteger answering = new AtomicInteger();
-    final CountDownLatch never = new CountDownLatch(1);
     volatile String loadProblem = "";
     volatile boolean hasModel = true;
 

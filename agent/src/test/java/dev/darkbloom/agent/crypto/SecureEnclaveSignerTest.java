@@ -102,7 +102,7 @@ class SecureEnclaveSignerTest {
     }
 
     @Test
-    @DisabledOnOs(OS.MAC)
+    @DisabledOnOs(OS.MAC) // there this would make a key in the enclave of whoever runs the tests
     void elsewhereThanOnAMacThereIsNone() {
         assertThat(SecureEnclaveSigner.open(file)).isEmpty();
     }
