@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Looks for words in files and in the memory of processes, in every form in which a program may hold or write them: UTF-8, UTF-16 of both
- * orders, UTF-32, JSON's escapes, and base64 whatever stands before.
+ * Looks for words in files and in the memory of processes, in every form in which a program may hold or write them: UTF-8, Latin-1, UTF-16 and
+ * UTF-32 of both orders, JSON's escapes, and base64 whatever stands before.
  *
  * <p>All forms are looked for in one pass that skips most bytes (Wu and Manber's search, by blocks of two bytes). One thread at a time.
  */
@@ -52,20 +52,23 @@ public final class ByteSearch {
      */
     public record Memory(Map<String, List<String>> found, long bytes, List<String> unread) {}
 
-    /** Returns a search for {@code words}, of at least eight ASCII characters each that JSON need not escape. */
+    /** Returns a search for {@code words}, of at least eight letters of Latin-1 each that JSON need not escape. */
     public ByteSearch(String... words) {
         for (String word : words) {
-            byte[] utf8 = word.getBytes(StandardCharsets.US_ASCII);
-            if (utf8.length < 8) {
-                throw new IllegalArgumentException("a short word stands anywhere by chance: " + word);
+            byte[] utf8 = word.getBytes(StandardCharsets.UTF_8);
+            byte[] latin1 = word.getBytes(StandardCharsets.ISO_8859_1);
+            if (word.length() < 8 || !new String(latin1, StandardCharsets.ISO_8859_1).equals(word)) {
+                throw new IllegalArgumentException("a word of eight letters of Latin-1, not " + word);
             }
             forms.add(new Form(word, utf8));
-            forms.add(new Form(word + " (UTF-16)", spaced(utf8, 2)));
-            forms.add(new Form(word + " (UTF-32)", spaced(utf8, 4)));
+            forms.add(new Form(word + " (UTF-16)", spaced(latin1, 2)));
+            forms.add(new Form(word + " (UTF-32)", spaced(latin1, 4)));
             for (String format : List.of("\\u%04x", "\\u%04X")) {
-                var escaped = new StringBuilder();
-                word.chars().forEach(letter -> escaped.append(format.formatted(letter)));
-                forms.add(new Form(word + " (" + format + ")", escaped.toString().getBytes(StandardCharsets.US_ASCII)));
+                forms.add(new Form(word + " (" + format + ")", escaped(word, format, 0)));
+            }
+            if (utf8.length > latin1.length) { // otherwise these are UTF-8's own
+                forms.add(new Form(word + " (Latin-1)", latin1));
+                forms.add(new Form(word + " (ASCII and \\u)", escaped(word, "\\u%04x", 128)));
             }
             for (int before = 0; before < 3; before++) {
                 forms.add(new Form(word + " (base64, " + before + ")", base64(utf8, before)));
@@ -89,6 +92,13 @@ public final class ByteSearch {
             wide[i * width] = bytes[i];
         }
         return wide;
+    }
+
+    /** Returns a word with letters from {@code from} on escaped. */
+    private static byte[] escaped(String word, String format, int from) {
+        var escaped = new StringBuilder();
+        word.chars().forEach(letter -> escaped.append(letter < from ? Character.toString(letter) : format.formatted(letter)));
+        return escaped.toString().getBytes(StandardCharsets.US_ASCII);
     }
 
     /** Returns the letters that depend on nothing but {@code bytes} when {@code before} bytes, and any multiple of three, precede. */

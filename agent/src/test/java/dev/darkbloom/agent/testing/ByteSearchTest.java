@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ByteSearchTest {
     private static final String WORD = "mauerseggler-42";
-    private static final String OTHER = "feldlerche-singt";
+    private static final String OTHER = "feldlerche-trällert";
 
     private final ByteSearch search = new ByteSearch(WORD, OTHER);
 
@@ -41,6 +41,8 @@ class ByteSearchTest {
             String text = Base64.getEncoder().encodeToString((".".repeat(before) + OTHER + "!?").getBytes(StandardCharsets.UTF_8));
             assertThat(search.inText(text)).as("%d bytes before", before).containsOnlyKeys(OTHER + " (base64, " + before % 3 + ")");
         }
+        assertThat(search.inFile(file(OTHER.getBytes(StandardCharsets.ISO_8859_1)))).containsOnlyKeys(OTHER + " (Latin-1)");
+        assertThat(search.inText(OTHER.replace("ä", "\\u00e4"))).containsOnlyKeys(OTHER + " (ASCII and \\u)");
         assertThat(search.inText(WORD.substring(1) + " " + OTHER.toUpperCase())).isEmpty();
     }
 
