@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.net.ProxySelector;
+import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -117,6 +118,26 @@ public final class CoordinatorHttp implements AutoCloseable {
             throw unreachable(e);
         }
     }
+
+    /**
+     * Begins to read a file, wherever it is; nothing that says who we are goes with it.
+     *
+     * @param offset byte to begin at
+     * @return the answer whatever its status; the caller closes its body
+     * @throws IOException when none comes within {@link #LIMIT}
+     */
+    FileAnswer file(URI uri, long offset) throws IOException, InterruptedException {
+        var builder = HttpRequest.newBuilder(uri).timeout(LIMIT).header("Accept-Encoding", "identity").GET();
+        if (offset > 0) {
+            builder.header("Range", "bytes=" + offset + "-");
+        }
+        var response = client.send(builder.build(), BodyHandlers.ofInputStream());
+        return new FileAnswer(response.statusCode(), response.headers().firstValue("location"), response.headers().firstValue("content-range"),
+                response.body());
+    }
+
+    /** The beginning of a file. */
+    record FileAnswer(int status, Optional<String> location, Optional<String> contentRange, InputStream body) {}
 
     /** An answer that is read line by line. */
     public record LineAnswer(int status, Map<String, String> headers, Stream<String> lines) implements AutoCloseable {

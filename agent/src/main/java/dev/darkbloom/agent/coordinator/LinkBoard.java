@@ -1,13 +1,11 @@
 package dev.darkbloom.agent.coordinator;
 
-import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.ModelsReplaceAck;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,7 +31,7 @@ final class LinkBoard {
     private LinkStatus.Manifest manifest;
     private boolean draining;
     private String drainedId = "";
-    private final Set<String> desired = new HashSet<>();
+    private ModelsReplaceAck replaced;
 
     LinkBoard(InstantSource wall) {
         this.wall = wall;
@@ -117,12 +115,6 @@ final class LinkBoard {
         manifest = found;
     }
 
-    synchronized void desired(DesiredModel model) {
-        if (desired.size() < 256 && desired.add(plain(model.modelName()) + " " + plain(model.desiredBuild()))) {
-            log.info("the coordinator would like another build model={} build={}", plain(model.modelName()), plain(model.desiredBuild()));
-        }
-    }
-
     synchronized void drained(String id) {
         drainedId = id;
         notifyAll();
@@ -139,6 +131,25 @@ final class LinkBoard {
             wait(left);
         }
         return true;
+    }
+
+    synchronized void replaced(ModelsReplaceAck ack) {
+        replaced = ack;
+        notifyAll();
+    }
+
+    /** Waits for the answer to a step of a switch of models; empty when the connection ends or none comes in time. */
+    synchronized Optional<ModelsReplaceAck> awaitReplaced(String id, boolean validateOnly, long millis) throws InterruptedException {
+        long deadline = System.nanoTime() + millis * 1_000_000;
+        Instant connection = connectedAt;
+        while (replaced == null || !replaced.requestId().equals(id) || replaced.validateOnly() != validateOnly) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0 || connection == null || !connection.equals(connectedAt)) {
+                return Optional.empty();
+            }
+            wait(left);
+        }
+        return Optional.of(replaced);
     }
 
     synchronized void draining() {
@@ -158,6 +169,7 @@ final class LinkBoard {
         attempts = attemptsInARow;
         nextAttempt = retryAt;
         connectedAt = null;
+        notifyAll();
         enter(next);
     }
 
