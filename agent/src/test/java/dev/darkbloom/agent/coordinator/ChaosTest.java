@@ -5,10 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.testing.coordinator.Asked;
+import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Asked;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.End;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Node;
+import dev.darkbloom.agent.testing.coordinator.Node;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
