@@ -3,6 +3,7 @@ package dev.darkbloom.agent.service.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.DataSize;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.LinkEnd;
@@ -185,7 +186,8 @@ class GatesTest {
     }
 
     private Gates gates() {
-        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(), Optional.empty(), false, claimed);
+        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(), Optional.empty(), false, claimed,
+                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
                 Optional.of(NOW), Optional.of(NOW), challenge, false, trust, mismatches, listed, manifest,
                 new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
