@@ -231,18 +231,22 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             note(target, "downloads are switched off (coordinator.downloads)");
             return;
         }
-        Download download = parts.downloads().get().fetch(target.desiredBuild(), target.aggregateSha256(), 0, new Download.Listener() {
-            @Override
-            public void at(long bytesDone, long bytesTotal) {
-                // status shows it
-            }
+        try {
+            pursued.put(target.desiredBuild(), parts.downloads().get().fetch(target.desiredBuild(), target.aggregateSha256(), 0,
+                    new Download.Listener() {
+                        @Override
+                        public void at(long bytesDone, long bytesTotal) {
+                            // status shows it
+                        }
 
-            @Override
-            public void ended(Optional<FetchedBuild> build, Optional<AgentException> problem) {
-                submit(() -> fetched(target, build, problem));
-            }
-        });
-        pursued.put(target.desiredBuild(), download);
+                        @Override
+                        public void ended(Optional<FetchedBuild> build, Optional<AgentException> problem) {
+                            submit(() -> fetched(target, build, problem));
+                        }
+                    }));
+        } catch (AgentException e) {
+            note(target, told(Optional.of(e)));
+        }
     }
 
     /** Says once why a target stays open: the coordinator repeats its list at every connection. */
