@@ -8,6 +8,7 @@ import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorLink;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.coordinator.LinkStatus;
 import dev.darkbloom.agent.coordinator.NodeReport;
 import dev.darkbloom.agent.crypto.BoxKeys;
@@ -113,9 +114,10 @@ final class CoordinatorParts {
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(offers, engine, engine::load, ledger,
                 HardwareProbe.ofThisSystem().report(), metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
                 version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
-        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(address, report, completions::relay, keys,
+        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(
+                CoordinatorRoute.of(address, System.getenv(), config.coordinator().caFile()), report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
-                "darkbloom-agent/" + AgentVersion.current().agent(), System.getenv())));
+                "darkbloom-agent/" + AgentVersion.current().agent())));
         return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, offers.stream().map(NodeReport.Offer::id).toList(), link);
     }
 
