@@ -70,11 +70,13 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
      * The connection to a coordinator.
      *
      * @param url empty for none
+     * @param caFile PEM; empty for none
      * @param reportedVersion empty for the agent's own
      * @param runtimeHash empty for none
      */
     public record Coordinator(
             Optional<String> url,
+            Optional<Path> caFile,
             boolean privateOnly,
             Duration heartbeatInterval,
             String backendName,
@@ -118,6 +120,7 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
                         values.value(ConfigKey.PING_INTERVAL)),
                 new Coordinator(
                         text(values.value(ConfigKey.COORDINATOR_URL)),
+                        path(values.value(ConfigKey.CA_FILE)),
                         values.value(ConfigKey.PRIVATE_ONLY),
                         values.value(ConfigKey.HEARTBEAT_INTERVAL),
                         values.value(ConfigKey.BACKEND_NAME),

@@ -87,6 +87,9 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
     public static final ConfigKey<String> COORDINATOR_URL = new ConfigKey<>(
             "coordinator.url", new ValueType.Text("an address such as \"wss://coordinator.example/ws/provider\""), "",
             "Coordinator that start connects to when neither --coordinator-url nor --local is given; none is built in.");
+    public static final ConfigKey<String> CA_FILE = new ConfigKey<>(
+            "coordinator.ca_file", new ValueType.Text("the path of a PEM file"), "",
+            "Certificates of authorities that prove a coordinator, besides those that this system and Java trust.");
     public static final ConfigKey<Boolean> PRIVATE_ONLY = new ConfigKey<>(
             "coordinator.private_only", new ValueType.Flag(), false,
             "Whether this machine serves its owner's own requests only; coordinators before May 2026 do not know of it.");
@@ -125,8 +128,8 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             UBATCH_TOKENS, PREFILL_CHUNK_TOKENS, CALIBRATION, STARTUP_PRELOAD, QUEUE_LIMIT,
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
             LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL,
-            COORDINATOR_URL, PRIVATE_ONLY, HEARTBEAT_INTERVAL, BACKEND_NAME, REPORTED_VERSION, RUNTIME_HASH, SIGN_RESPONSES, TEST_POSTURE,
-            DOWNLOADS, FILES_URL, DISK_RESERVE);
+            COORDINATOR_URL, CA_FILE, PRIVATE_ONLY, HEARTBEAT_INTERVAL, BACKEND_NAME, REPORTED_VERSION, RUNTIME_HASH, SIGN_RESPONSES,
+            TEST_POSTURE, DOWNLOADS, FILES_URL, DISK_RESERVE);
 
     /** Returns every key, in the order in which they are explained. */
     public static List<ConfigKey<?>> all() {

@@ -121,17 +121,17 @@ public final class Catalogue implements BuildSource, AutoCloseable {
     public Opened open(String path, long offset) throws IOException, InterruptedException {
         URI at = address(path);
         for (int hops = 0; hops <= MOST_REDIRECTS; hops++) {
-            FileAnswer answer = http.file(at, offset);
+            FileAnswer answer = begin(at, offset);
             switch (answer.status()) {
                 case 200 -> {
-                    return new Opened(new StallGuard(answer.body(), stall), 0);
+                    return new Opened(answer.body(), 0);
                 }
                 case 206 -> {
                     if (answer.contentRange().filter(range -> range.startsWith("bytes " + offset + "-")).isEmpty()) {
                         answer.body().close();
                         throw new IOException("the server sent another part than was asked for");
                     }
-                    return new Opened(new StallGuard(answer.body(), stall), offset);
+                    return new Opened(answer.body(), offset);
                 }
                 case 301, 302, 303, 307, 308 -> {
                     answer.body().close();
@@ -158,6 +158,14 @@ public final class Catalogue implements BuildSource, AutoCloseable {
             }
         }
         throw new IOException("more than " + MOST_REDIRECTS + " redirections");
+    }
+
+    private FileAnswer begin(URI at, long offset) throws IOException, InterruptedException {
+        try {
+            return http.file(at, offset, stall);
+        } catch (AgentException e) {
+            throw new IOException(e.getMessage(), e);
+        }
     }
 
     private static AgentException refused(int status) {

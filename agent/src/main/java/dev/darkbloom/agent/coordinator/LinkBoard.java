@@ -2,6 +2,7 @@ package dev.darkbloom.agent.coordinator;
 
 import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.ModelsReplaceAck;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
@@ -30,6 +31,7 @@ final class LinkBoard {
     private LinkStatus.Listing listed;
     private LinkStatus.Manifest manifest;
     private boolean draining;
+    private String warning;
     private String drainedId = "";
     private ModelsReplaceAck replaced;
 
@@ -73,6 +75,9 @@ final class LinkBoard {
 
     synchronized void reported(Instant at) {
         lastHeartbeat = at;
+        if (connectedAt != null && Duration.between(connectedAt, at).compareTo(Backoff.LASTED) >= 0) {
+            warning = null; // what it was about has not come up again
+        }
     }
 
     synchronized void challenged(Instant at) {
@@ -173,9 +178,16 @@ final class LinkBoard {
         enter(next);
     }
 
+    /** Shows {@code words} until it is called with nothing. */
+    synchronized void warn(Optional<String> words) {
+        words.filter(text -> !text.equals(warning)).ifPresent(text -> log.warn("coordinator: {}", text));
+        warning = words.orElse(null);
+    }
+
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
                 Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
-                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), traffic);
+                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest),
+                Optional.ofNullable(warning), traffic);
     }
 }

@@ -10,6 +10,7 @@ import dev.darkbloom.agent.coordinator.Catalogue;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
 import dev.darkbloom.agent.coordinator.CoordinatorLink;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.coordinator.LinkStatus;
 import dev.darkbloom.agent.coordinator.NodeModels;
 import dev.darkbloom.agent.coordinator.NodeReport;
@@ -115,11 +116,12 @@ final class CoordinatorParts {
         MetricsSampler metrics = closer.add(MetricsSampler.start(MetricsProbe.ofThisSystem(InstantSource.system()), MetricsSampler.INTERVAL,
                 MetricsSampler.MAX_AGE, InstantSource.system()));
         var posture = new RememberedPosture(PostureProbe.ofThisSystem(InstantSource.system()));
+        CoordinatorRoute route = CoordinatorRoute.of(address, System.getenv(), config.coordinator().caFile());
         var store = new BuildStore(home.builds());
         AgentConfig.Downloads downloads = config.coordinator().downloads();
         Optional<BuildDownloads> fetching = Optional.empty();
         if (downloads.isAllowed()) {
-            var catalogue = new Catalogue(new CoordinatorHttp(address, System.getenv()), downloads.filesUrl());
+            var catalogue = new Catalogue(new CoordinatorHttp(route), downloads.filesUrl());
             fetching = Optional.of(BuildDownloads.start(catalogue,
                     new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes()), InstantSource.system())));
         }
@@ -129,9 +131,9 @@ final class CoordinatorParts {
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
                 HardwareProbe.ofThisSystem().report(), metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
                 version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
-        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(address, report, completions::relay, keys,
+        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
-                "darkbloom-agent/" + AgentVersion.current().agent(), System.getenv())));
+                "darkbloom-agent/" + AgentVersion.current().agent())));
         models.connect(link);
         return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, link);
     }

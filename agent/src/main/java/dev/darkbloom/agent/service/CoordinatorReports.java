@@ -21,7 +21,7 @@ final class CoordinatorReports {
                 link.address().toString(),
                 link.proxy(),
                 link.state().word(),
-                link.state().advice(),
+                link.advice(),
                 link.since(),
                 link.connectedAt(),
                 link.lastHeartbeat(),

@@ -28,7 +28,7 @@ class CatalogueTest {
     private final Catalogue catalogue = catalogue(Optional.of(files.url() + "/"), Duration.ofSeconds(30));
 
     private Catalogue catalogue(Optional<String> filesUrl, Duration stall) {
-        return new Catalogue(new CoordinatorHttp(CoordinatorAddress.parse("http://127.0.0.1:" + coordinator.port()), Map.of()), filesUrl, stall);
+        return new Catalogue(new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse("http://127.0.0.1:" + coordinator.port()), Map.of(), Optional.empty())), filesUrl, stall);
     }
 
     @AfterEach
@@ -169,7 +169,7 @@ class CatalogueTest {
         });
         try (Catalogue impatient = catalogue(Optional.of(files.url()), Duration.ofMillis(200)); var opened = impatient.open("b/m.gguf", 0)) {
             assertThat(opened.body().readNBytes(50)).hasSize(50);
-            assertThatThrownBy(() -> opened.body().read()).isInstanceOf(IOException.class).hasMessageContaining("nothing came any more");
+            assertThatThrownBy(() -> opened.body().read()).isInstanceOf(IOException.class).hasMessageContaining("no answer in time");
         } finally {
             hold.countDown();
         }

@@ -62,8 +62,16 @@ abstract class LinkTest {
     }
 
     void start(Optional<DeviceSigner> signer, LinkSettings settings) {
-        var parts = new CoordinatorLink.Parts(CoordinatorAddress.parse(coordinator.url()), node, node, node.keys, signer, settings.heartbeat(), "test/1",
-                Map.of());
+        start(route(Map.of()), signer, settings);
+    }
+
+    /** Returns the way to the scripted coordinator that an environment gives. */
+    CoordinatorRoute route(Map<String, String> environment) {
+        return CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), environment, Optional.empty());
+    }
+
+    void start(CoordinatorRoute route, Optional<DeviceSigner> signer, LinkSettings settings) {
+        var parts = new CoordinatorLink.Parts(route, node, node, node.keys, signer, settings.heartbeat(), "test/1");
         link = CoordinatorLink.start(parts, settings, NanoClock.SYSTEM, wall, new Random(1));
     }
 

@@ -208,7 +208,8 @@ class NodeReportTest {
                 OptionalDouble.of(120), Optional.of("SERIAL"), new OsVersion("macOS", "26.0", ""), false);
         var metrics = new SystemMetrics(OptionalDouble.of(0.5), OptionalDouble.of(0.25), Thermal.measured(ThermalState.NOMINAL, "x"), Optional.empty(),
                 PowerState.UNKNOWN, NOW);
-        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
+        var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
+                Optional.empty(), false,
                 claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var models = new NodeModels() {
             @Override

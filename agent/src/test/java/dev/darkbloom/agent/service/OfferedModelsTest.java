@@ -12,6 +12,7 @@ import dev.darkbloom.agent.config.ConfigValues;
 import dev.darkbloom.agent.coordinator.Catalogue;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.coordinator.NodeModels;
 import dev.darkbloom.agent.coordinator.Offering;
 import dev.darkbloom.agent.engine.Engine;
@@ -137,7 +138,7 @@ class OfferedModelsTest {
         store = new BuildStore(home.builds());
         InstantSource wall = () -> Instant.EPOCH.plusSeconds(ticks.incrementAndGet());
         Optional<BuildDownloads> fetching = downloads
-                ? Optional.of(BuildDownloads.start(new Catalogue(new CoordinatorHttp(CoordinatorAddress.parse(peer.url()), Map.of()), Optional.empty()),
+                ? Optional.of(BuildDownloads.start(new Catalogue(new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty())), Optional.empty()),
                         new BuildFetch(store, new BuildFetch.Settings(0, 2, Duration.ofMillis(1)), wall)))
                 : Optional.empty();
         models = OfferedModels.open(new OfferedModels.Parts(engine, served, entry -> ServedModel.of(entry, config, MACHINE, true), store, fetching,
@@ -382,7 +383,7 @@ class OfferedModelsTest {
             models.close();
             models = OfferedModels.open(new OfferedModels.Parts(engine, withoutBuilds(), entry -> ServedModel.of(entry,
                     AgentConfig.of(ConfigValues.DEFAULTS), MACHINE, true), store, Optional.of(BuildDownloads.start(
-                    new Catalogue(new CoordinatorHttp(CoordinatorAddress.parse(other.url()), Map.of()), Optional.empty()),
+                    new Catalogue(new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(other.url()), Map.of(), Optional.empty())), Optional.empty()),
                     new BuildFetch(store, BuildFetch.Settings.of(0), InstantSource.system()))), CoordinatorAddress.parse(other.url()).toString()));
             assertThat(offered()).containsExactly("own");
         }

@@ -8,6 +8,7 @@ import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.coordinator.Catalogue;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.models.builds.BuildFetch;
 import dev.darkbloom.agent.models.builds.BuildManifest;
 import dev.darkbloom.agent.models.builds.BuildStore;
@@ -54,7 +55,8 @@ public final class OwnersCatalogue implements AutoCloseable {
         var store = new BuildStore(home.builds());
         AgentConfig.Downloads downloads = config.coordinator().downloads();
         return new OwnersCatalogue(
-                new Catalogue(new CoordinatorHttp(CoordinatorAddress.parse(text), environment), downloads.filesUrl()),
+                new Catalogue(new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(text), environment,
+                        config.coordinator().caFile())), downloads.filesUrl()),
                 store,
                 config.models().entrySet().stream().filter(model -> model.getValue().path().isPresent()).map(Map.Entry::getKey)
                         .collect(Collectors.toSet()),

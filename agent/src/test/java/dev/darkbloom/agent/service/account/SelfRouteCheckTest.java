@@ -7,6 +7,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.service.account.SelfRouteCheck.Finding;
 import dev.darkbloom.agent.service.control.StatusReport;
 import dev.darkbloom.agent.testing.coordinator.HttpPeer;
@@ -78,7 +79,7 @@ class SelfRouteCheckTest {
     }
 
     private Finding check(List<String> recent) throws InterruptedException {
-        try (var http = new CoordinatorHttp(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of())) {
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of(), Optional.empty()))) {
             return new SelfRouteCheck(http, () -> report(recent), _ -> { }).run("m", new Redacted("sk-db-secret"));
         }
     }

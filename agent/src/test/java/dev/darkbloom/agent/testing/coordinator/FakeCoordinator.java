@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.testing.coordinator;
 
+import io.netty.handler.ssl.SslContext;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
@@ -26,6 +27,11 @@ public final class FakeCoordinator implements AutoCloseable {
     /** Opens one on a free port. */
     public static FakeCoordinator open() {
         return new FakeCoordinator(WebSocketPeer.open());
+    }
+
+    /** Opens one that speaks TLS. It cannot be restarted. */
+    public static FakeCoordinator open(SslContext tls) {
+        return new FakeCoordinator(WebSocketPeer.open(tls));
     }
 
     private void acceptFrom(WebSocketPeer server) {
