@@ -1,20 +1,17 @@
 package dev.darkbloom.agent.coordinator;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp.Answer;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp.FileAnswer;
 import dev.darkbloom.agent.models.builds.BuildManifest;
 import dev.darkbloom.agent.models.builds.BuildSource;
+import dev.darkbloom.agent.protocol.CatalogueList;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -24,24 +21,13 @@ import java.util.Optional;
  * <p>Any thread; calls block. Coordinators of April 2026 have the list and no manifests.
  */
 public final class Catalogue implements BuildSource, AutoCloseable {
-    private static final JsonMapper JSON = new JsonMapper();
     private static final int MOST_REDIRECTS = 5;
-    private static final int MOST_MODELS = 10_000;
     /** Silence within a file after which another attempt is made. */
     private static final Duration STALL = Duration.ofSeconds(60);
 
     private final CoordinatorHttp http;
     private final Optional<String> filesUrl;
     private final Duration stall;
-
-    /**
-     * One model of the list.
-     *
-     * @param type for example {@code text}
-     * @param sizeGb of the weights that the coordinator counts with; 0 when it does not say
-     * @param leastMemoryGb memory of the machines that it should run on; 0 when it does not say
-     */
-    public record Listed(String id, String name, String type, double sizeGb, long leastMemoryGb) {}
 
     /**
      * Takes {@code http}.
@@ -68,32 +54,16 @@ public final class Catalogue implements BuildSource, AutoCloseable {
      *
      * @throws AgentException {@code COORDINATOR_UNREACHABLE} when there is no answer, or none that is a catalogue
      */
-    public List<Listed> list() throws InterruptedException {
+    public List<CatalogueList.Entry> list() throws InterruptedException {
         Answer answer = http.get("/v1/models/catalog");
-        JsonNode models = answer.isOk() ? parse(answer.body()).path("models") : null;
-        if (models == null || !models.isArray()) {
-            throw new AgentException(ErrorCode.COORDINATOR_UNREACHABLE, address() + " has no catalogue (HTTP " + answer.status() + ")");
-        }
-        var found = new ArrayList<Listed>();
-        for (JsonNode model : models) {
-            if (found.size() < MOST_MODELS && !model.path("id").asText().isEmpty()) {
-                found.add(new Listed(plain(model.path("id").asText()), plain(model.path("display_name").asText("")),
-                        plain(model.path("model_type").asText("")), model.path("size_gb").asDouble(0), model.path("min_ram_gb").asLong(0)));
-            }
-        }
-        return found;
+        CatalogueList found = Optional.of(answer).filter(Answer::isOk).flatMap(page -> CatalogueList.parse(page.body()))
+                .orElseThrow(() -> new AgentException(ErrorCode.COORDINATOR_UNREACHABLE, address() + " has no catalogue (HTTP " + answer.status() + ")"));
+        return found.entries().stream().map(one -> new CatalogueList.Entry(plain(one.id()), plain(one.name()), plain(one.type()), one.sizeGb(),
+                one.leastMemoryGb())).toList();
     }
 
     private static String plain(String theirs) {
         return LinkEnd.plain(theirs);
-    }
-
-    private static JsonNode parse(String body) {
-        try {
-            return JSON.readTree(body);
-        } catch (JsonProcessingException e) {
-            return JSON.missingNode();
-        }
     }
 
     /**

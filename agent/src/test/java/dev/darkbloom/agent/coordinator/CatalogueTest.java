@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.models.builds.BuildSource;
+import dev.darkbloom.agent.protocol.CatalogueList;
 import dev.darkbloom.agent.testing.Builds;
 import dev.darkbloom.agent.testing.coordinator.FilePeer;
 import dev.darkbloom.agent.testing.coordinator.HttpPeer;
@@ -50,7 +51,7 @@ class CatalogueTest {
                 {"models":[{"id":"org/m-8bit","s3_name":"m","display_name":"M","architecture":"x","description":"d","model_type":"text",
                  "size_gb":27.5,"min_ram_gb":36,"active":true,"weight_hash":""},{"id":"n"},{"display_name":"without an id"}]}""");
 
-        assertThat(catalogue.list()).containsExactly(new Catalogue.Listed("org/m-8bit", "M", "text", 27.5, 36), new Catalogue.Listed("n", "", "", 0, 0));
+        assertThat(catalogue.list()).containsExactly(new CatalogueList.Entry("org/m-8bit", "M", "text", 27.5, 36), new CatalogueList.Entry("n", "", "", 0, 0));
     }
 
     @Test
@@ -167,7 +168,7 @@ class CatalogueTest {
                 throw new IOException(e);
             }
         });
-        try (Catalogue impatient = catalogue(Optional.of(files.url()), Duration.ofMillis(200)); var opened = impatient.open("b/m.gguf", 0)) {
+        try (Catalogue impatient = catalogue(Optional.of(files.url()), Duration.ofSeconds(2)); var opened = impatient.open("b/m.gguf", 0)) {
             assertThat(opened.body().readNBytes(50)).hasSize(50);
             assertThatThrownBy(() -> opened.body().read()).isInstanceOf(IOException.class).hasMessageContaining("no answer in time");
         } finally {
