@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.darkbloom.agent.testing.ByteSearch;
 import dev.darkbloom.agent.testing.LauncherImage;
+import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Asked;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -62,7 +62,7 @@ class CrashCanaryTest {
 
             assertThat(agent.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).as("it has ended").isTrue();
             assertThat(agent.exitValue()).as("it has crashed").isGreaterThan(128);
-            assertThat(asked.awaitEnd()).as("while the request ran").isInstanceOf(FakeCoordinator.End.Lost.class);
+            assertThat(asked.awaitEnd()).as("while the request ran").isInstanceOf(Asked.End.Lost.class);
         } finally {
             if (agent != null) {
                 agent.destroyForcibly().waitFor();
