@@ -38,7 +38,7 @@ const written = number => ({ text: text => text.replace('"memory_gb":512', `"mem
 
 /**
  * The lines of the gate matrix: what deviates, how, and whether work comes. `on` names the coordinator's settings, `more` goes into the consumer's request,
- * `ids` limits the models, `isSilent` says that the registration is not even read, and `control` is what is routed instead where that is not the plain node.
+ * `ids` limits the models, `isSilent` says that the registration is not even read, and `control` changes the node that must be routed after one that was not.
  */
 const matrix = [
   ['nothing', {}, YES],
@@ -46,9 +46,9 @@ const matrix = [
   ['backend llama.cpp', backend('llama.cpp'), NO],
   ['backend empty', backend(''), NO],
   ['encrypted_response_chunks false', { register: message => { message.encrypted_response_chunks = false; } }, NO],
-  // The blob names the key too; it must not be what closes the gate.
   ['public_key empty', { register: message => { message.public_key = ''; }, answer: response => { response.public_key = ''; } }, NO],
-  ['public_key garbage', { register: message => { message.public_key = 'garbage'; } }, NO],
+  // The blob names the key too, and must not be what closes the gate.
+  ['public_key garbage', { register: message => { message.public_key = 'garbage'; }, blob: inner => { inner.encryptionPublicKey = 'garbage'; } }, NO],
   ...privacyFlags.map(flag => [`privacy flag ${flag} false`, { register: message => { message.privacy_capabilities[flag] = false; } }, NO]),
   ['privacy flag sip_enabled false', { register: message => { message.privacy_capabilities.sip_enabled = false; } }, YES],
   ['privacy_capabilities null', { register: message => { message.privacy_capabilities = null; } }, NO],
@@ -115,14 +115,15 @@ async function walk(at, model, identity, change, { isRouted, more, isSilent }) {
   await node.connect();
   try {
     if (isSilent) {
-      // It is not read, so no challenge comes; the list shows nobody with this serial either.
+      // It is not read: no challenge comes, and nobody of this serial is listed.
       assert.ok((await at.listed()).every(one => one.serial_number !== node.serial));
     } else {
+      // Until it has read the answer, the coordinator routes to nobody; the first report was sent before that.
       await until('the challenge', () => node.challenges > 0, ROUTED_MS);
-      // What a report says is known once it is read, and it was sent before the answer to the challenge.
     }
+    const trust = (await at.listed()).find(one => one.serial_number === node.serial)?.trust_level;
     const status = await at.ask(model, { more: more?.(node.serial), limitMs: isRouted ? ROUTED_MS : NOT_ROUTED_MS });
-    return { status, requests: node.requests, challenges: node.challenges, isOpen: node.isOpen(), statuses: node.statuses.length };
+    return { status, trust, requests: node.requests, challenges: node.challenges, isOpen: node.isOpen() };
   } finally {
     await node.close();
   }
@@ -161,6 +162,7 @@ for (const line of matrix) {
   const [name, , isRouted] = line;
   test(`gate matrix: ${name}: ${isRouted ? 'routed' : 'not routed'}`, async () => {
     const { found, healed, isSilent } = await results.get(line);
+    assert.equal(found.trust, isSilent || line[1].hasBlob === false ? undefined : 'self_signed', 'the blob is taken');
     assert.deepEqual({ status: found.status, requests: found.requests }, isRouted ? routed : notRouted);
     assert.ok(found.isOpen, 'the connection stays open');
     assert.equal(found.challenges, isSilent ? 0 : 1);

@@ -33,7 +33,6 @@ export class Node {
     this.#change = change;
     this.challenges = 0;
     this.requests = 0;
-    this.statuses = [];
   }
 
   /** Returns what outlives a connection: a serial number and a signing key. */
@@ -129,10 +128,7 @@ export class Node {
       case 'inference_request':
         this.#serve(message);
         break;
-      case 'runtime_status':
-        this.statuses.push(message);
-        break;
-      default: // a cancel comes after every answer
+      default: // a cancel comes after every answer, runtime_status where a hash is not accepted
     }
   }
 

@@ -201,8 +201,9 @@ export class Agent {
       const added = await this.verb('models', 'add', 'demo', '--id', this.model);
       assert.equal(added.code, 0, added.out);
       const written = fs.readFileSync(file, 'utf8');
-      assert.ok(written.includes(`"${this.model}"`), written);
-      this.#bound.set(this.model, `\n[models."${this.model}"]\npath = "demo"\n`);
+      const binding = /^\[models\.[^\]]*\]\n(?:[^[\n].*\n?)*/m.exec(written);
+      assert.ok(binding?.[0].includes(this.model), written);
+      this.#bound.set(this.model, binding[0]);
     }
   }
 
