@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 import { privacyFlags } from './live-node.mjs';
-import { Agent, Coordinator, NOT_ROUTED_MS, ROUTED_MS, catalogue, endAll, lanes, until } from './live-world.mjs';
+import { Agent, Coordinator, NOT_ROUTED_MS, ROUTED_MS, endAll, isOwn, lanes, needsOwn, until } from './live-world.mjs';
 
 const runtimeHash = 'ab'.repeat(32);
 const settings = {
@@ -32,12 +32,15 @@ const deviations = [
   ['version 0.10.0, minimum 0.5.0', 'reported_version = "0.10.0"', true, 'a minimum version'],
 ];
 
-const coordinators = new Map(Object.keys(settings).map(on => [on, Coordinator.start(settings[on])]));
+const usual = await Coordinator.ofThisRun();
+const coordinators = new Map(Object.keys(settings).map(on => [on, on === 'usual' ? usual : isOwn ? Coordinator.start(settings[on]) : undefined]));
 
 /** Two at a time, each with a home and a model of its own: while one waits for what does not come, the other starts. */
-const ids = Object.keys(catalogue).slice(0, 2);
+const ids = Object.keys(await usual.freeModels()).slice(0, 2);
+assert.ok(ids.length > 0, 'a model of the coordinator\'s catalogue must be without a node');
 const homes = new Map();
-const results = lanes(ids.length, deviations.map(([, lines, isRouted, on = 'usual', gate]) => async lane => {
+
+async function walk(lane, lines, isRouted, on, gate) {
   const coordinator = await coordinators.get(on);
   if (!homes.has(lane)) {
     homes.set(lane, new Agent(`gates-${lane}`, coordinator, ids[lane]));
@@ -50,22 +53,38 @@ const results = lanes(ids.length, deviations.map(([, lines, isRouted, on = 'usua
     const answer = await coordinator.ask(ids[lane], { limitMs: isRouted ? ROUTED_MS : NOT_ROUTED_MS });
     const report = await until('the gate', async () => {
       const now = (await agent.status()).coordinator;
-      return (gate === undefined || now.gates.find(one => one.name === gate).verdict !== 'pass') && now;
+      return (gate === undefined || now.gates.find(one => one.name === gate).verdict !== 'pass')
+        && now.served_requests === (answer === 200 ? 1 : 0) && now;
     });
     return { answer, report, code: await agent.stop() };
   } finally {
     await agent.kill();
   }
-}));
-results.forEach(result => result.catch(() => {})); // its test says so
+}
+
+/** Returns what keeps a deviation from being walked. */
+function why(on) {
+  return usual.isLoopback() ? on === 'usual' ? false : needsOwn(`a coordinator with ${on}`) : 'towards a coordinator elsewhere nothing is claimed that is not so';
+}
+
+const results = new Map();
+const walked = deviations.filter(([, , , on = 'usual']) => !why(on));
+lanes(ids.length, walked.map(([, lines, isRouted, on = 'usual', gate]) => lane => walk(lane, lines, isRouted, on, gate))).forEach((result, i) => {
+  result.catch(() => {}); // its test says so
+  results.set(walked[i], result);
+});
 
 after(endAll);
 
-deviations.forEach(([name, , isRouted, , gate], i) => {
-  test(`gate of the agent: ${name}: ${isRouted ? 'routed' : 'not routed'}`, async () => {
-    const { answer, report, code } = await results[i];
+for (const deviation of deviations) {
+  const [name, , isRouted, on = 'usual', gate] = deviation;
+  test(`gate of the agent: ${name}: ${isRouted ? 'routed' : 'not routed'}`, { skip: why(on) }, async t => {
+    if (!isOwn && (await results.get(deviations[0])).answer !== 200) {
+      t.skip('this coordinator does not route to an eligible self-signed node, so no deviation can be told from it');
+      return;
+    }
+    const { answer, report, code } = await results.get(deviation);
     assert.equal(answer, isRouted ? 200 : 'not routed');
-    assert.equal(report.served_requests, isRouted ? 1 : 0);
     if (isRouted) {
       assert.notEqual(report.eligible, 'no', `status: ${JSON.stringify(report.gates)}`);
     } else if (gate !== undefined) {
@@ -73,4 +92,4 @@ deviations.forEach(([name, , isRouted, , gate], i) => {
     }
     assert.equal(code, 0);
   });
-});
+}

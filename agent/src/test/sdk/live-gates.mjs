@@ -2,7 +2,7 @@
 // the agent reaches. What the agent can say of itself is walked by the agent, in live-agent-gates.mjs. Run by LiveCoordinatorTest.
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
-import { Coordinator, NOT_ROUTED_MS, ROUTED_MS, catalogue, endAll, lanes, until } from './live-world.mjs';
+import { Coordinator, NOT_ROUTED_MS, ROUTED_MS, endAll, isOwn, lanes, needsOwn, until } from './live-world.mjs';
 import { Node, privacyFlags } from './live-node.mjs';
 
 const runtimeHash = 'ab'.repeat(32);
@@ -21,7 +21,13 @@ const settings = {
 
 const YES = true;
 const NO = false;
-const small = Object.keys(catalogue).filter(id => catalogue[id] < 30);
+
+const usual = await Coordinator.ofThisRun();
+const models = await usual.freeModels();
+const ids = Object.keys(models);
+/** Models whose weights fit 64 GB beside the memory of a request, and do not fit 16 GB. */
+const small = ids.filter(id => models[id] > 16 && models[id] < 60);
+assert.ok(small.length > 0, 'a model of 16 to 60 GB of the coordinator\'s catalogue must be without a node');
 
 /** Reports of a machine with so much memory, whose slot of the model is in a state; without a state it has no slot. */
 const capacity = (gigabytes, state) => (message, model) => {
@@ -91,7 +97,7 @@ const matrix = [
   ['consumer pins this serial', {}, YES, { more: serial => ({ provider_serial: serial }) }],
 ];
 
-const coordinators = new Map();
+const coordinators = new Map([['usual', Promise.resolve(usual)]]);
 
 /** Returns the coordinator of such settings, which is started when it is first needed. */
 function coordinator(on) {
@@ -129,14 +135,18 @@ async function walk(at, model, identity, change, { isRouted, more, isSilent }) {
   }
 }
 
-const ids = Object.keys(catalogue);
+/** Returns what keeps a line from being walked. */
+function why(on) {
+  return usual.isLoopback() ? on === 'usual' ? false : needsOwn(`a coordinator with ${on}`) : 'towards a coordinator elsewhere nothing is claimed that is not so';
+}
+
 const routed = { status: 200, requests: 1 };
 const notRouted = { status: 'not routed', requests: 0 };
 
 /** Each line has a model to itself while it is walked, so one lane per model; the lines that ask for small models go to those. */
 const results = new Map();
 const waiting = new Map(ids.map(id => [id, []]));
-for (const line of matrix) {
+for (const line of matrix.filter(([, , , { on = 'usual' } = {}]) => !why(on))) {
   const open = (line[3]?.ids ?? ids).toSorted((a, b) => waiting.get(a).length - waiting.get(b).length);
   waiting.get(open[0]).push(line);
 }
@@ -160,7 +170,11 @@ after(endAll);
 
 for (const line of matrix) {
   const [name, , isRouted] = line;
-  test(`gate matrix: ${name}: ${isRouted ? 'routed' : 'not routed'}`, async () => {
+  test(`gate matrix: ${name}: ${isRouted ? 'routed' : 'not routed'}`, { skip: why(line[3]?.on ?? 'usual') }, async t => {
+    if (!isOwn && (await results.get(matrix[0])).found.status !== 200) {
+      t.skip('this coordinator does not route to an eligible self-signed node, so no deviation can be told from it');
+      return;
+    }
     const { found, healed, isSilent } = await results.get(line);
     assert.equal(found.trust, isSilent || line[1].hasBlob === false ? undefined : 'self_signed', 'the blob is taken');
     assert.deepEqual({ status: found.status, requests: found.requests }, isRouted ? routed : notRouted);
@@ -172,7 +186,7 @@ for (const line of matrix) {
   });
 }
 
-test('gate matrix: unknown model id: 404', async () => {
+test('gate matrix: unknown model id: 404', { skip: why('usual') }, async () => {
   const at = await coordinator('usual');
   const node = new Node(at, 'nobody/knows-this', Node.identity());
   await node.connect();
@@ -187,7 +201,7 @@ test('gate matrix: unknown model id: 404', async () => {
   }
 });
 
-test('gate matrix: a bogus auth_token binds to nobody', async () => {
+test('gate matrix: a bogus auth_token binds to nobody', { skip: needsOwn('a session at the coordinator\'s console') }, async () => {
   const at = await coordinator('usual');
   assert.equal((await (await at.get('/v1/me/providers', at.session('owner'))).json()).providers.length, 0);
 });

@@ -7,18 +7,17 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
+/** Whether the coordinators are started here; otherwise one runs already, and its settings are its owner's. */
+export const isOwn = !process.env.COORDINATOR_URL;
+
 const agentCommand = JSON.parse(process.env.DARKBLOOM_AGENT_COMMAND);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'live-'));
 const children = new Set();
 
-/** The ids that the coordinator's catalogue begins with, by the gigabytes of their weights. Nothing is behind them but what answers here. */
-export const catalogue = {
-  'qwen3.5-27b-claude-opus-8bit': 27,
-  'mlx-community/Trinity-Mini-8bit': 26,
-  'mlx-community/gemma-4-26b-a4b-it-8bit': 28,
-  'mlx-community/Qwen3.5-122B-A10B-8bit': 122,
-  'mlx-community/MiniMax-M2.5-8bit': 243,
-};
+/** Returns what keeps a case from running where the coordinator is not ours; false where it is. */
+export function needsOwn(what) {
+  return isOwn ? false : `needs ${what}; run it with COORDINATOR_BIN`;
+}
 
 /** How long a consumer waits before a request counts as not routed. The coordinator keeps such a request for 120 s. */
 export const NOT_ROUTED_MS = 3_000;
@@ -103,9 +102,22 @@ export class Coordinator {
     return coordinator;
   }
 
-  /** Names one that runs. */
-  static at(url, key) {
-    return new Coordinator(url.replace(/^ws/, 'http').replace(/\/(ws\/provider)?$/, ''), key);
+  /** Returns the one of `COORDINATOR_URL` where there is one, and otherwise starts one. */
+  static async ofThisRun() {
+    return isOwn ? Coordinator.start()
+      : new Coordinator(process.env.COORDINATOR_URL.replace(/^ws/, 'http').replace(/\/?(ws\/provider)?$/, ''), process.env.COORDINATOR_KEY);
+  }
+
+  /** Returns whether it is on this machine. Towards others nothing is claimed that is not so. */
+  isLoopback() {
+    return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(this.url).hostname);
+  }
+
+  /** Returns the text models that it knows and that nobody serves, with the gigabytes of their weights. */
+  async freeModels() {
+    const { models } = await (await this.get('/v1/models/catalog?type=text')).json();
+    const served = new Set((await this.listed()).flatMap(one => one.models ?? []));
+    return Object.fromEntries(models.filter(one => !served.has(one.id)).map(one => [one.id, one.size_gb]));
   }
 
   /** Starts it, once more after `kill`: at the same address, with nothing remembered. */
@@ -194,7 +206,7 @@ export class Agent {
       '[backend]', 'calibration = "off"', 'threads = 1',
       '[coordinator]', `url = "${this.coordinator.url.replace(/^http/, 'ws')}"`, 'heartbeat_seconds = 1',
       ...(settings.includes('backend_name') ? [] : ['backend_name = "inprocess-mlx"']),
-      ...(settings.includes('test_posture') ? [] : ['test_posture = true']),
+      ...(settings.includes('test_posture') || !this.coordinator.isLoopback() ? [] : ['test_posture = true']),
       settings, ''].join('\n');
     fs.writeFileSync(file, lines + (this.#bound.get(this.model) ?? ''));
     if (this.model !== 'demo' && !this.#bound.has(this.model)) {
