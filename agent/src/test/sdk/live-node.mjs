@@ -1,5 +1,5 @@
 // A node that speaks the provider protocol by itself, without a line of the agent's: what it says can deviate in any one thing.
-import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import nacl from 'tweetnacl';
 import WebSocket from 'ws';
 
@@ -7,8 +7,8 @@ const b64 = bytes => Buffer.from(bytes).toString('base64');
 const bytes = text => new Uint8Array(Buffer.from(text, 'base64'));
 
 /** The seven promises without which no text comes; sip_enabled and hypervisor_active go with them, but are not asked for. */
-export const privacyFlags = ['text_backend_inprocess', 'text_proxy_disabled', 'python_runtime_locked', 'dangerous_modules_blocked', 'anti_debug_enabled',
-  'core_dumps_disabled', 'env_scrubbed'];
+export const privacyFlags = ['text_backend_inprocess', 'text_proxy_disabled', 'python_runtime_locked', 'dangerous_modules_blocked',
+  'anti_debug_enabled', 'core_dumps_disabled', 'env_scrubbed'];
 
 /**
  * One connection of one node that serves `model`. What it says is an eligible node's, but for what these functions change before it is sent:
@@ -156,8 +156,7 @@ export class Node {
     this.#send({ type: 'inference_accepted', request_id });
     const text = `data: ${JSON.stringify({
       id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: body.model,
-      choices: [{ index: 0, message: { role: 'assistant', content: `heard ${createHash('sha256').update(body.messages.at(-1).content).digest('hex')}` },
-        finish_reason: 'stop' }],
+      choices: [{ index: 0, message: { role: 'assistant', content: `heard: ${body.messages.at(-1).content}` }, finish_reason: 'stop' }],
       usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
     })}`;
     const nonce = nacl.randomBytes(24);

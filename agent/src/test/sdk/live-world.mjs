@@ -113,6 +113,11 @@ export class Coordinator {
     return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(this.url).hostname);
   }
 
+  /** Returns why its gates cannot be walked; false where they can. */
+  whyNoGates() {
+    return this.isLoopback() ? false : 'towards a coordinator elsewhere nothing is claimed that is not so';
+  }
+
   /** Returns the text models that it knows and that nobody serves, with the gigabytes of their weights. */
   async freeModels() {
     const { models } = await (await this.get('/v1/models/catalog?type=text')).json();
@@ -152,7 +157,8 @@ export class Coordinator {
   session(user) {
     const part = value => Buffer.from(JSON.stringify(value)).toString('base64url');
     const now = Math.floor(Date.now() / 1000);
-    const text = `${part({ alg: 'ES256', typ: 'JWT' })}.${part({ iss: 'privy.io', aud: 'app', sub: `did:privy:${user}`, iat: now, exp: now + 3600 })}`;
+    const claims = { iss: 'privy.io', aud: 'app', sub: `did:privy:${user}`, iat: now, exp: now + 3600 };
+    const text = `${part({ alg: 'ES256', typ: 'JWT' })}.${part(claims)}`;
     return `${text}.${sign('sha256', Buffer.from(text), { key: this.#privy.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
   }
 

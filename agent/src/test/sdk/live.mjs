@@ -142,7 +142,9 @@ asked('a tool call streams', async () => {
   const stream = await openai().chat.completions.create({
     model, temperature: 0, stream: true, tool_choice: 'required',
     messages: [{ role: 'user', content: 'What is the weather in Zurich?' }],
-    tools: [{ type: 'function', function: { name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } } }],
+    tools: [{ type: 'function', function: {
+      name: 'get_weather', parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+    } }],
   });
   let name = '';
   let args = '';
@@ -288,9 +290,10 @@ asked('self-route check says first what an older coordinator does, and then that
   }
 });
 
-test('self-route check names a key that the coordinator does not take, and one without money', { skip: needsOwn('keys of the test\'s own') }, async () => {
+test('self-route check names a key that is not taken, and one without money', { skip: needsOwn('keys of the test\'s own') }, async () => {
   const poor = await (await coordinator.post('/v1/auth/keys', {}, { key: coordinator.session('poor') })).json();
-  const [unknown, unpaid] = await Promise.all(['nobody\'s', poor.api_key].map(key => one.spawn({ DARKBLOOM_API_KEY: key }, 'self-route', 'check').ended));
+  const [unknown, unpaid] = await Promise.all(['nobody\'s', poor.api_key]
+    .map(key => one.spawn({ DARKBLOOM_API_KEY: key }, 'self-route', 'check').ended));
   assert.equal(unknown.code, 1, unknown.out);
   assert.match(unknown.stdout, /does not accept the key.*HTTP 401/);
   assert.equal(unpaid.code, 1, unpaid.out);

@@ -23,15 +23,16 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Agents, and clients that speak the protocol themselves, against a real coordinator ({@code src/test/sdk/live*.mjs}).
  *
- * <p>With {@code COORDINATOR_BIN}, a coordinator's program, the programs start coordinators with the settings that their cases need. Those listen on all
- * interfaces, so each program runs in a network namespace of its own, side by side with the others.
+ * <p>With {@code COORDINATOR_BIN}, a coordinator's program, the programs start coordinators with the settings that their cases need. Those listen
+ * on all interfaces, so each program runs in a network namespace of its own, side by side with the others.
  *
- * <p>With {@code COORDINATOR_URL}, a coordinator that runs already, and {@code COORDINATOR_KEY}, a consumer's key of it that has some money, no namespace is
- * made, and what needs other settings of the coordinator, its end or a session at its console is skipped with a line each. The programs run one after another
- * there, and use ids of its catalogue that nobody serves. Only a coordinator on this machine is told what an eligible Mac would say; towards others the agent
- * says what it measures, and where that lets no request come, the requests are skipped.
+ * <p>With {@code COORDINATOR_URL}, a coordinator that runs already, and {@code COORDINATOR_KEY}, a consumer's key of it that has some money, no
+ * namespace is made, and what needs other settings of the coordinator, its end or a session at its console is skipped with a line each. The programs
+ * run one after another there, and use ids of its catalogue that nobody serves. Only a coordinator on this machine is told what an eligible Mac would
+ * say; towards others the agent says what it measures, and where that lets no request come, the requests are skipped.
  *
- * <p>Run by {@code COORDINATOR_BIN=FILE mvn verify -Dtags.of.verify=live}. It lasts as long as the second challenge, which comes 300 s after the first.
+ * <p>Run by {@code COORDINATOR_BIN=FILE mvn verify -Dtags.of.verify=live}. It lasts as long as the second challenge, which comes 300 s after the
+ * first.
  */
 @Tag("live")
 class LiveCoordinatorTest {
