@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -50,6 +51,26 @@ class LinkForgottenTest extends LinkTest {
 
         coordinator.awaitNode();
         assertThat(link.status().lastEnd().orElseThrow().kind()).isEqualTo(LinkEnd.Kind.FORGOTTEN);
+    }
+
+    @Test
+    void aNewConnectionIsLookedForInTheListLongBeforeItIsTimeForTheNextLook() {
+        coordinator.peer().servePages(request -> request.uri().equals("/v1/providers/attestation")
+                ? Optional.of("{\"providers\":[{\"se_public_key\":\"" + node.signer.publicKey() + "\",\"trust_level\":\"self_signed\"}]}")
+                : Optional.empty());
+        LinkSettings of = settings();
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), Duration.ofSeconds(20), true, of.forPerson(),
+                of.socket(), of.desk()));
+        Node first = coordinator.awaitNode();
+        await().untilAsserted(() -> assertThat(link.status().listed()).isPresent());
+        Instant connected = link.status().connectedAt().orElseThrow();
+
+        first.connection().close(1011, "");
+
+        await().untilAsserted(() -> {
+            assertThat(link.status().connectedAt()).isPresent().get().isNotEqualTo(connected);
+            assertThat(link.status().listed()).isPresent();
+        });
     }
 
     @Test
