@@ -54,6 +54,9 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     final AtomicInteger answering = new AtomicInteger();
     volatile String loadProblem = "";
     volatile boolean hasModel = true;
+    final AtomicInteger registrations = new AtomicInteger();
+    /** Runs while a registration is made, which takes a while on a real machine. */
+    volatile Runnable whileRegistering = () -> { };
 
     TestNode(Path folder) {
         signer = SoftwareSigner.open(folder.resolve("signing_key"));
@@ -61,6 +64,8 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
 
     @Override
     public AgentMessage.Register registration() {
+        registrations.incrementAndGet();
+        whileRegistering.run();
         var blob = new AttestationBlob(true, Optional.empty(), "Apple M4", Optional.of(keys.publicKey()), "Mac16,10", Optional.of(false), "26.0",
                 signer.publicKey(), true, true, true, Optional.of("TEST-1"), true, Optional.empty(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
