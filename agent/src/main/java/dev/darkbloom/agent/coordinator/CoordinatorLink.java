@@ -77,7 +77,7 @@ public final class CoordinatorLink implements AutoCloseable {
         this.random = random;
         board = new LinkBoard(wall);
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clock);
+                settings.desk(), clock, self::leastFirstContentMs);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {

@@ -97,7 +97,13 @@ final class ChunkCost {
         var id = new RequestId("6f0c9a52-6f34-4d8b-9d5f-0a4c5d1c7e21");
         var outlet = new TimedOutlet(socket);
         try (RequestBox box = provider.boxWith(consumer.publicKey());
-                var sealed = new SealedSink(id, outlet, box, provider.publicKey(), new Presence(), () -> { }, Optional.empty());
+                var sealed = new SealedSink(id, outlet, box, provider.publicKey(), new Presence(), new SealedSink.Milestones() {
+                    @Override
+                    public void prepared(String modelId, int promptTokens) {}
+
+                    @Override
+                    public void firstChunk() {}
+                }, Optional.empty());
                 Content body = OffHeap.body("{\"model\":\"demo\",\"prompt\":\"x\",\"stream\":true,\"endpoint\":\"/v1/completions\",\"max_tokens\":" + ENOUGH + "}")) {
             var sink = new TimedSink(sealed, outlet);
             long ioBefore = THREADS.getThreadCpuTime(io.threadId());
