@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Owned by {@code service}. All methods are for any thread. Retrying lives here and never inside a connection.
  */
-public final class CoordinatorLink implements AutoCloseable {
+public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
     /** What a coordinator that knows drains is given to settle; one that does not never answers. */
@@ -237,11 +237,17 @@ public final class CoordinatorLink implements AutoCloseable {
     }
 
     /** Returns how things stand. */
+    @Override
     public LinkStatus status() {
         var stats = desk.stats();
         return board.status(address, proxy.map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
                 desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
                 decoder.malformed(), desk.served()));
+    }
+
+    @Override
+    public LinkCounts counts() {
+        return desk.count(board, decoder);
     }
 
     /** Returns how many requests have not ended. */

@@ -4,8 +4,10 @@ import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -34,6 +36,10 @@ final class LinkBoard {
     private boolean draining;
     private String drainedId = "";
     private final Set<String> desired = new HashSet<>();
+    private long attempted; // these four only grow
+    private long registrations;
+    private long heartbeats;
+    private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
 
     LinkBoard(InstantSource wall) {
         this.wall = wall;
@@ -54,11 +60,13 @@ final class LinkBoard {
 
     synchronized void connecting() {
         nextAttempt = null;
+        attempted++;
         enter(LinkState.CONNECTING);
     }
 
     synchronized void registered(Instant at) {
         connectedAt = at;
+        registrations++;
         lastChallenge = null;
         lastHeartbeat = null;
         later = false;
@@ -75,6 +83,23 @@ final class LinkBoard {
 
     synchronized void reported(Instant at) {
         lastHeartbeat = at;
+        heartbeats++;
+    }
+
+    synchronized long attempted() {
+        return attempted;
+    }
+
+    synchronized long registrations() {
+        return registrations;
+    }
+
+    synchronized long heartbeats() {
+        return heartbeats;
+    }
+
+    synchronized Map<LinkEnd.Kind, Long> ends() {
+        return new EnumMap<>(ends);
     }
 
     synchronized void challenged(Instant at) {
@@ -155,6 +180,7 @@ final class LinkBoard {
             log.debug("coordinator connection ended why={} attempts={}", end, attemptsInARow);
         }
         lastEnd = end;
+        ends.merge(end.kind(), 1L, Long::sum);
         attempts = attemptsInARow;
         nextAttempt = retryAt;
         connectedAt = null;

@@ -17,6 +17,7 @@ import dev.darkbloom.agent.protocol.EncryptedPayload;
 import dev.darkbloom.agent.protocol.ErrorReason;
 import dev.darkbloom.agent.protocol.Failure;
 import dev.darkbloom.agent.protocol.FailureCode;
+import dev.darkbloom.agent.protocol.MessageDecoder;
 import dev.darkbloom.agent.protocol.MessageEncoder;
 import dev.darkbloom.agent.protocol.ServiceStats;
 import dev.darkbloom.agent.protocol.TerminalCause;
@@ -25,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -216,6 +218,11 @@ final class RequestDesk implements AutoCloseable {
         public void firstChunk() {
             phase = Phase.ANSWERING;
             progressNanos = clock.nanoTime();
+        }
+
+        @Override
+        public void chunkSent() {
+            counters.chunk();
         }
 
         private void complete(SealedSink sink) {
@@ -494,6 +501,18 @@ final class RequestDesk implements AutoCloseable {
     /** Returns what has been done since the process began. */
     ServiceStats stats() {
         return counters.stats();
+    }
+
+    /** Returns what this, and what stands before it, has counted. */
+    LinkCounts count(LinkBoard board, MessageDecoder decoder) {
+        ServiceStats stats = counters.stats();
+        var notOpened = new EnumMap<PayloadFailure.Reason, Long>(PayloadFailure.Reason.class);
+        for (PayloadFailure.Reason reason : PayloadFailure.Reason.values()) {
+            notOpened.put(reason, opener.failures(reason));
+        }
+        return new LinkCounts(board.attempted(), board.registrations(), board.heartbeats(), board.ends(), inFlight(), stats.requestsServed(),
+                counters.requestsFailed(), counters.cancels(), counters.lateCancels(), stats.tokensGenerated(), counters.chunks(), notOpened,
+                counters.duplicates(), decoder.unknownTypes(), decoder.unknownFields(), decoder.malformed());
     }
 
     /** Returns how many requests were answered by an error. */

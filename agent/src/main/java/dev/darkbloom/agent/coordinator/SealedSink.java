@@ -45,6 +45,9 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
         /** The first chunk is sent next. */
         void firstChunk();
+
+        /** A chunk was handed to the connection. */
+        void chunkSent();
     }
 
     /**
@@ -96,6 +99,7 @@ final class SealedSink implements ResponseSink, AutoCloseable {
         awaitRoom();
         hash.ifPresent(of -> of.add(buffer, 0, size));
         outlet.send(frame.buffer(), frame.length());
+        milestones.chunkSent();
     }
 
     private void awaitRoom() {

@@ -103,6 +103,9 @@ final class ChunkCost {
 
                     @Override
                     public void firstChunk() {}
+
+                    @Override
+                    public void chunkSent() {}
                 }, Optional.empty());
                 Content body = OffHeap.body("{\"model\":\"demo\",\"prompt\":\"x\",\"stream\":true,\"endpoint\":\"/v1/completions\",\"max_tokens\":" + ENOUGH + "}")) {
             var sink = new TimedSink(sealed, outlet);
