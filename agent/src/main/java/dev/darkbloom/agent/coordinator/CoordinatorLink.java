@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Owned by {@code service}. All methods are for any thread. Retrying lives here and never inside a connection.
  */
-public final class CoordinatorLink implements Offering, AutoCloseable {
+public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
     /** What a coordinator that knows drains is given to settle; one that does not never answers. */
@@ -75,7 +75,7 @@ public final class CoordinatorLink implements Offering, AutoCloseable {
         this.random = random;
         board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clocks.nanos());
+                settings.desk(), clocks.nanos(), self::leastFirstContentMs);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
@@ -314,11 +314,17 @@ public final class CoordinatorLink implements Offering, AutoCloseable {
     }
 
     /** Returns how things stand. */
+    @Override
     public LinkStatus status() {
         var stats = desk.stats();
         return board.status(route.address(), route.proxy().map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
                 desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
                 decoder.malformed(), desk.served()));
+    }
+
+    @Override
+    public LinkCounts counts() {
+        return desk.count(board, decoder);
     }
 
     /** Returns how many requests have not ended. */
