@@ -5,7 +5,9 @@ import dev.darkbloom.agent.protocol.CoordinatorMessage.ModelsReplaceAck;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +36,10 @@ final class LinkBoard {
     private String warning;
     private String drainedId = "";
     private ModelsReplaceAck replaced;
+    private long attempted; // these four only grow
+    private long registrations;
+    private long heartbeats;
+    private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
 
     LinkBoard(InstantSource wall) {
         this.wall = wall;
@@ -54,11 +60,13 @@ final class LinkBoard {
 
     synchronized void connecting() {
         nextAttempt = null;
+        attempted++;
         enter(LinkState.CONNECTING);
     }
 
     synchronized void registered(Instant at) {
         connectedAt = at;
+        registrations++;
         lastChallenge = null;
         lastHeartbeat = null;
         later = false;
@@ -78,6 +86,23 @@ final class LinkBoard {
         if (connectedAt != null && Duration.between(connectedAt, at).compareTo(Backoff.LASTED) >= 0) {
             warning = null; // what it was about has not come up again
         }
+        heartbeats++;
+    }
+
+    synchronized long attempted() {
+        return attempted;
+    }
+
+    synchronized long registrations() {
+        return registrations;
+    }
+
+    synchronized long heartbeats() {
+        return heartbeats;
+    }
+
+    synchronized Map<LinkEnd.Kind, Long> ends() {
+        return new EnumMap<>(ends);
     }
 
     synchronized void challenged(Instant at) {
@@ -171,6 +196,7 @@ final class LinkBoard {
             log.debug("coordinator connection ended why={} attempts={}", end, attemptsInARow);
         }
         lastEnd = end;
+        ends.merge(end.kind(), 1L, Long::sum);
         attempts = attemptsInARow;
         nextAttempt = retryAt;
         connectedAt = null;

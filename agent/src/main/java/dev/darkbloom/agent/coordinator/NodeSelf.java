@@ -28,6 +28,14 @@ public interface NodeSelf {
     AgentMessage.CapacityQuote quote(CapacityProbe probe, boolean draining, long capacitySeq);
 
     /**
+     * Returns the least that a request's first token takes from now on, in milliseconds; 0 when nothing is known. By the estimate that quotes are
+     * made of; never blocks.
+     */
+    default double leastFirstContentMs(String modelId, int promptTokens) {
+        return 0;
+    }
+
+    /**
      * Loads a model; blocks until it serves.
      *
      * @return why it does not, in words for the coordinator; empty when it does

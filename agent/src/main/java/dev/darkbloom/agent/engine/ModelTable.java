@@ -96,7 +96,7 @@ final class ModelTable {
         try {
             var all = new ArrayList<ModelStatus>(entries.size());
             for (ModelEntry entry : entries.values()) {
-                all.add(entry.status(settings.queueLimit()));
+                all.add(entry.status(settings.queueLimit(), clock.nanoTime()));
             }
             return List.copyOf(all);
         } finally {
@@ -197,6 +197,7 @@ final class ModelTable {
             inMemory.add(model);
             model.lastUsed = ++uses;
             entry.loaded = model;
+            entry.loadNanos = model.loadNanos;
             entry.failure = null;
             entry.lastError = null;
             entry.failuresInARow = 0;

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkbloom.agent.testing.ByteSearch;
-import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Asked;
+import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import java.io.IOException;
@@ -50,8 +50,8 @@ class EncryptedCanaryTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void noWordOfARequestIsOnTheHeapInAFileOrAfterwardsInMemory(boolean signed) throws Exception {
-        Map<String, List<String>> inHeapDuring;
-        Map<String, List<String>> inHeapAfter;
+        Map<String, ByteSearch.Places> inHeapDuring;
+        Map<String, ByteSearch.Places> inHeapAfter;
         ByteSearch.Memory inMemoryDuring;
         ByteSearch.Memory inMemoryAfter;
         var said = new TreeMap<String, String>();

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
@@ -28,7 +27,7 @@ final class HeapDump {
     }
 
     /** Dumps a process's heap to {@code file}, searches it, and deletes the file. */
-    static Map<String, List<String>> search(long pid, Path file, ByteSearch search) throws IOException, InterruptedException {
+    static Map<String, ByteSearch.Places> search(long pid, Path file, ByteSearch search) throws IOException, InterruptedException {
         write(pid, file);
         try {
             return search.inFile(file);

@@ -43,6 +43,33 @@ public final class ByteSearch {
         void at(long place) throws IOException;
     }
 
+    /** Where a form was found: how often, and the first few places. */
+    public static final class Places {
+        private static final int SHOWN = 100;
+        private final List<String> first = new ArrayList<>();
+        private long count;
+
+        private void add(String place) {
+            count++;
+            if (first.size() < SHOWN) {
+                first.add(place);
+            }
+        }
+
+        public long count() {
+            return count;
+        }
+
+        public List<String> first() {
+            return List.copyOf(first);
+        }
+
+        @Override
+        public String toString() {
+            return count + " times: " + first;
+        }
+    }
+
     /**
      * What a process's memory holds.
      *
@@ -50,7 +77,7 @@ public final class ByteSearch {
      * @param bytes how much was looked at
      * @param unread pages that are there and that the system lets nobody read
      */
-    public record Memory(Map<String, List<String>> found, long bytes, List<String> unread) {}
+    public record Memory(Map<String, Places> found, long bytes, List<String> unread) {}
 
     /** Returns a search for {@code words}, of at least eight letters of Latin-1 each that JSON need not escape. */
     public ByteSearch(String... words) {
@@ -116,8 +143,8 @@ public final class ByteSearch {
     }
 
     /** Returns where {@code file} holds which form. */
-    public Map<String, List<String>> inFile(Path file) throws IOException {
-        var found = new TreeMap<String, List<String>>();
+    public Map<String, Places> inFile(Path file) throws IOException {
+        var found = new TreeMap<String, Places>();
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             look(channel, new Run(0, channel.size(), file.getFileName().toString()), found, _ -> { });
         }
@@ -125,8 +152,8 @@ public final class ByteSearch {
     }
 
     /** Returns where {@code text} holds which form. */
-    public Map<String, List<String>> inText(String text) {
-        var found = new TreeMap<String, List<String>>();
+    public Map<String, Places> inText(String text) {
+        var found = new TreeMap<String, Places>();
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         look(bytes, bytes.length, 0, 0, "text", found);
         return found;
@@ -137,7 +164,7 @@ public final class ByteSearch {
      * closed to the process but still there. Left out are pages that do not exist, which nothing was ever written to.
      */
     public Memory inProcess(long pid) throws IOException {
-        var found = new TreeMap<String, List<String>>();
+        var found = new TreeMap<String, Places>();
         var unread = new ArrayList<String>();
         long bytes = 0;
         try (FileChannel memory = FileChannel.open(Path.of("/proc/" + pid + "/mem"), StandardOpenOption.READ);
@@ -214,7 +241,7 @@ public final class ByteSearch {
     }
 
     /** Looks at a run and returns how many bytes could be read. */
-    private long look(FileChannel source, Run run, Map<String, List<String>> found, Unread unread) throws IOException {
+    private long look(FileChannel source, Run run, Map<String, Places> found, Unread unread) throws IOException {
         var buffer = new byte[CHUNK + longest];
         long bytes = 0;
         int kept = 0;
@@ -243,7 +270,7 @@ public final class ByteSearch {
     }
 
     /** Finds what ends behind the first {@code seen} bytes, which were looked at before. */
-    private void look(byte[] bytes, int filled, int seen, long address, String name, Map<String, List<String>> found) {
+    private void look(byte[] bytes, int filled, int seen, long address, String name, Map<String, Places> found) {
         // A form that ends behind what was seen may be longer than the window, which stands at its beginning.
         for (int end = window - 1; end < filled;) {
             int skip = skips[block(bytes, end)];
@@ -256,7 +283,7 @@ public final class ByteSearch {
                 byte[] wanted = form.bytes();
                 int to = start + wanted.length;
                 if (to > seen && to <= filled && Arrays.equals(bytes, start, to, wanted, 0, wanted.length)) {
-                    found.computeIfAbsent(form.name(), _ -> new ArrayList<>()).add(Long.toHexString(address + start) + " of " + name);
+                    found.computeIfAbsent(form.name(), _ -> new Places()).add(Long.toHexString(address + start) + " of " + name);
                 }
             }
             end++;
