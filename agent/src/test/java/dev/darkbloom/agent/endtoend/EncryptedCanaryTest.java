@@ -14,12 +14,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -60,13 +62,15 @@ class EncryptedCanaryTest {
                         "test_posture = true\nsign_responses = " + signed + "\n", "--model", "demo", "--threads", "1", "--parallel", "8")) {
             assumeMemoryCanBeRead(agent);
             Node node = coordinator.awaitNode();
+            ByteSearch tokens = ByteSearch.ofTokens(PROMPT_CANARY, tokens(agent));
             Asked whole = node.ask(endless().toString());
             Asked streamed = node.ask(endless().put("stream", true).toString());
             streamed.awaitChunk();
             awaitWords(streamed);
 
-            inHeapDuring = HeapDump.search(agent.pid(), folder.resolve("during.hprof"), SEARCH);
+            inHeapDuring = HeapDump.search(agent.pid(), folder.resolve("during.hprof"), SEARCH, tokens);
             inMemoryDuring = SEARCH.inProcess(agent.pid());
+            assertThat(tokens.inProcess(agent.pid()).found()).as("the prompt's tokens are outside the heap").isNotEmpty();
             assertThat(List.of(whole.hasEnded(), streamed.hasEnded())).as("both still run").containsOnly(false);
             node.abandon(whole);
             node.abandon(streamed);
@@ -78,7 +82,7 @@ class EncryptedCanaryTest {
             assertThat(((End.Complete) coordinator.awaitNode().ask(chat().toString()).awaitEnd()).completionTokens()).isPositive();
             Awaitility.await().until(() -> agent.metric("darkbloom_slots_busy") == 0);
 
-            inHeapAfter = HeapDump.search(agent.pid(), folder.resolve("after.hprof"), SEARCH);
+            inHeapAfter = HeapDump.search(agent.pid(), folder.resolve("after.hprof"), SEARCH, tokens);
             inMemoryAfter = SEARCH.inProcess(agent.pid());
             said.put("/metrics", agent.get("/metrics").body());
             said.put("status", agent.run("status", "--json"));
@@ -96,6 +100,16 @@ class EncryptedCanaryTest {
         said.forEach((what, text) -> assertThat(SEARCH.inText(text)).as(what).isEmpty());
         assertNoFileHasAWord(folder);
         assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG", "request answered");
+    }
+
+    /**
+     * Returns the tokens in the middle of the prompt's canary, which are the same in every text. Slots keep a prompt's tokens, outside the heap, for the
+     * next one that begins like it: so afterwards they are looked for on the heap only.
+     */
+    private static int[] tokens(AgentProcess agent) throws IOException, InterruptedException {
+        String body = AgentProcess.JSON.createObjectNode().put("model", "demo").put("content", " " + PROMPT_CANARY).toString();
+        int[] all = StreamSupport.stream(agent.ask("/tokenize", body).path("tokens").spliterator(), false).mapToInt(JsonNode::intValue).toArray();
+        return Arrays.copyOfRange(all, 1, all.length - 1);
     }
 
     /** An agent that serves a coordinator denies its memory to everybody but root. */

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 
 /** The Java heap of another process, written to a file. */
@@ -27,10 +28,14 @@ final class HeapDump {
     }
 
     /** Dumps a process's heap to {@code file}, searches it, and deletes the file. */
-    static Map<String, ByteSearch.Places> search(long pid, Path file, ByteSearch search) throws IOException, InterruptedException {
+    static Map<String, ByteSearch.Places> search(long pid, Path file, ByteSearch... searches) throws IOException, InterruptedException {
         write(pid, file);
         try {
-            return search.inFile(file);
+            var found = new TreeMap<String, ByteSearch.Places>();
+            for (ByteSearch search : searches) {
+                found.putAll(search.inFile(file));
+            }
+            return found;
         } finally {
             Files.delete(file);
         }

@@ -27,7 +27,7 @@ public final class ByteSearch {
     private static final int PAGE = 4096;
     private static final int BLOCKS = 1 << 16;
 
-    private final List<Form> forms = new ArrayList<>();
+    private final List<Form> forms;
     private final byte[] skips = new byte[BLOCKS]; // how far the window may move by the two bytes that it ends with
     private final int window;                      // bytes of the shortest form
     private final int longest;
@@ -79,8 +79,27 @@ public final class ByteSearch {
      */
     public record Memory(Map<String, Places> found, long bytes, List<String> unread) {}
 
+    /** Returns a search for tokens that follow each other as 32-bit numbers, also big-endian as heap dumps have them. */
+    public static ByteSearch ofTokens(String name, int[] tokens) {
+        if (tokens.length < 4) {
+            throw new IllegalArgumentException("so few tokens stand anywhere by chance: " + tokens.length);
+        }
+        var forms = new ArrayList<Form>();
+        for (ByteOrder order : List.of(ByteOrder.LITTLE_ENDIAN, ByteOrder.BIG_ENDIAN)) {
+            ByteBuffer bytes = ByteBuffer.allocate(tokens.length * Integer.BYTES).order(order);
+            bytes.asIntBuffer().put(tokens);
+            forms.add(new Form(name + (order == ByteOrder.BIG_ENDIAN ? " (ids, big-endian)" : " (ids)"), bytes.array()));
+        }
+        return new ByteSearch(forms);
+    }
+
     /** Returns a search for {@code words}, of at least eight letters of Latin-1 each that JSON need not escape. */
     public ByteSearch(String... words) {
+        this(forms(words));
+    }
+
+    private static List<Form> forms(String... words) {
+        var forms = new ArrayList<Form>();
         for (String word : words) {
             byte[] utf8 = word.getBytes(StandardCharsets.UTF_8);
             byte[] latin1 = word.getBytes(StandardCharsets.ISO_8859_1);
@@ -101,6 +120,11 @@ public final class ByteSearch {
                 forms.add(new Form(word + " (base64, " + before + ")", base64(utf8, before)));
             }
         }
+        return forms;
+    }
+
+    private ByteSearch(List<Form> forms) {
+        this.forms = forms;
         window = forms.stream().mapToInt(form -> form.bytes().length).min().orElseThrow();
         longest = forms.stream().mapToInt(form -> form.bytes().length).max().orElseThrow();
         Arrays.fill(skips, (byte) (window - 1));
