@@ -52,7 +52,9 @@ class ContentInToStringTest {
 
     @Test
     void whatHoldsWordsPrintsItsSize() {
-        try (Content content = words(); SseWriter writer = SseWriter.allocate(64).raw(CANARY); StopMatcher stops = StopMatcher.of(List.of(segment()))) {
+        try (Content content = words();
+                SseWriter writer = SseWriter.allocate(64).raw(CANARY);
+                StopMatcher stops = StopMatcher.of(List.of(segment()))) {
             assertThat(content.toString()).isEqualTo("Content[bytes=" + CANARY.length() + "]");
             assertThat(List.of(writer.toString(), stops.toString(), segment().toString(), new Redacted(CANARY).toString()))
                     .allSatisfy(text -> assertThat(SEARCH.inText(text)).isEmpty());

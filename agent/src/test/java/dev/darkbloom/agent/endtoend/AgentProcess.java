@@ -63,7 +63,8 @@ final class AgentProcess implements AutoCloseable {
      *
      * @param settings TOML, lines of the table {@code coordinator}
      */
-    static AgentProcess startServing(Path folder, List<String> globalOptions, String url, String settings, String... arguments) throws IOException {
+    static AgentProcess startServing(Path folder, List<String> globalOptions, String url, String settings, String... arguments)
+            throws IOException {
         return start(folder, globalOptions, "[coordinator]\n" + settings, List.of("--coordinator-url", url, "--local-endpoint"), arguments);
     }
 

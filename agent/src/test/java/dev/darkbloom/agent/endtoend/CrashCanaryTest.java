@@ -7,6 +7,7 @@ import dev.darkbloom.agent.testing.ByteSearch;
 import dev.darkbloom.agent.testing.LauncherImage;
 import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
+import dev.darkbloom.agent.testing.coordinator.Node;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,8 +53,10 @@ class CrashCanaryTest {
         Process agent = null;
         try (var coordinator = FakeCoordinator.open()) {
             agent = start(coordinator.url(), output);
-            assumeTrue(Files.isReadable(Path.of("/proc/" + agent.pid() + "/mem")) || !agent.isAlive(), "another user's memory cannot be read");
-            Asked asked = coordinator.awaitNode().ask("{\"model\":\"demo\",\"stream\":true,\"max_tokens\":1800,\"ignore_eos\":true,"
+            Node node = coordinator.awaitNode();
+            assumeTrue(Files.isReadable(Path.of("/proc/" + agent.pid() + "/mem")),
+                    "the memory of a process that denies debuggers is root's to read");
+            Asked asked = node.ask("{\"model\":\"demo\",\"stream\":true,\"max_tokens\":1800,\"ignore_eos\":true,"
                     + "\"messages\":[{\"role\":\"user\",\"content\":\"Repeat after me: " + CANARY + "\"}],\"stop\":[\"" + CANARY + "-stop\"]}");
             asked.awaitChunk();
             assertThat(SEARCH.inProcess(agent.pid()).found()).as("the word is there when it crashes").isNotEmpty();
@@ -89,7 +92,8 @@ class CrashCanaryTest {
     /** Searches every file that the agent may have left, and returns their names; Java writes some to /tmp, whatever it is told. */
     private List<String> left(long pid) throws IOException {
         var names = new ArrayList<String>();
-        Stream<Path> shared = Stream.of("hs_err_pid" + pid + ".log", "replay_pid" + pid + ".log", "core." + pid, "core").map(Path.of("/tmp")::resolve);
+        Stream<Path> shared = Stream.of("hs_err_pid" + pid + ".log", "replay_pid" + pid + ".log", "core." + pid)
+                .map(Path.of("/tmp")::resolve);
         try (Stream<Path> ours = Files.walk(folder)) {
             for (Path file : Stream.concat(ours, shared).filter(Files::isRegularFile).toList()) {
                 names.add(file.getFileName().toString());

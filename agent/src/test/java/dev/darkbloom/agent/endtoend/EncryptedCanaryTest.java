@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.util.RawValue;
 import dev.darkbloom.agent.testing.ByteSearch;
 import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
@@ -31,8 +32,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What {@link CanaryTest} shows of the local endpoint, of requests that a coordinator sends: their words are in the clear in the request's own
- * memory while it runs, and then nowhere in the whole process, whatever became of the request.
+ * What {@link CanaryTest} shows of the local endpoint, of requests that a coordinator sends: their words are in the clear in the request's
+ * own memory while it runs, and then nowhere in the whole process, whatever became of the request.
  *
  * <p>The coordinator, who may see them, is in this process; the agent is in another one.
  */
@@ -60,8 +61,8 @@ class EncryptedCanaryTest {
         try (var coordinator = FakeCoordinator.open();
                 var agent = AgentProcess.startServing(folder, List.of("-v"), coordinator.url(),
                         "test_posture = true\nsign_responses = " + signed + "\n", "--model", "demo", "--threads", "1", "--parallel", "8")) {
-            assumeMemoryCanBeRead(agent);
             Node node = coordinator.awaitNode();
+            assumeMemoryCanBeRead(agent);
             ByteSearch tokens = ByteSearch.ofTokens(PROMPT_CANARY, tokens(agent));
             Asked whole = node.ask(endless().toString());
             Asked streamed = node.ask(endless().put("stream", true).toString());
@@ -99,12 +100,13 @@ class EncryptedCanaryTest {
         assertThat(said.get("status")).contains("\"coordinator\"");
         said.forEach((what, text) -> assertThat(SEARCH.inText(text)).as(what).isEmpty());
         assertNoFileHasAWord(folder);
-        assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG", "request answered");
+        assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative")
+                .contains("DEBUG", "request answered");
     }
 
     /**
-     * Returns the tokens in the middle of the prompt's canary, which are the same in every text. Slots keep a prompt's tokens, outside the heap, for the
-     * next one that begins like it: so afterwards they are looked for on the heap only.
+     * Returns the tokens in the middle of the prompt's canary, which are the same in every text. Slots keep a prompt's tokens, outside the
+     * heap, for the next one that begins like it: so afterwards they are looked for on the heap only.
      */
     private static int[] tokens(AgentProcess agent) throws IOException, InterruptedException {
         String body = AgentProcess.JSON.createObjectNode().put("model", "demo").put("content", " " + PROMPT_CANARY).toString();
@@ -135,7 +137,8 @@ class EncryptedCanaryTest {
 
     /** Begins with a word: the beginning of what was opened has places of its own where it may stay. */
     private static ObjectNode settings(int tokens) {
-        return AgentProcess.JSON.createObjectNode().put("user", PROMPT_CANARY).put("model", "demo").put("max_tokens", tokens).put("ignore_eos", true).put("grammar", grammar());
+        return AgentProcess.JSON.createObjectNode().put("user", PROMPT_CANARY).put("model", "demo").put("max_tokens", tokens).put("ignore_eos", true)
+                .put("grammar", grammar());
     }
 
     /** A chat whose answer is the completion's canary, again and again. */
@@ -196,8 +199,7 @@ class EncryptedCanaryTest {
 
     /** A body of some megabytes, of which little is asked. */
     private static ObjectNode large() {
-        ObjectNode request = chat().put("user", (PROMPT_CANARY + " ").repeat(LARGE_BODY_WORDS));
-        return request;
+        return chat().put("user", (PROMPT_CANARY + " ").repeat(LARGE_BODY_WORDS));
     }
 
     private static ObjectNode escaped() {
@@ -205,7 +207,7 @@ class EncryptedCanaryTest {
         var escapes = new StringBuilder();
         PROMPT_CANARY.chars().forEach(letter -> escapes.append("\\u%04x".formatted(letter)));
         // Raw, so that the escapes are on the wire.
-        request.putRawValue("messages", new com.fasterxml.jackson.databind.util.RawValue("[{\"role\":\"user\",\"content\":\"" + escapes + "\"}]"));
+        request.putRawValue("messages", new RawValue("[{\"role\":\"user\",\"content\":\"" + escapes + "\"}]"));
         return request;
     }
 
@@ -260,7 +262,8 @@ class EncryptedCanaryTest {
     /** The same by Anthropic's API. */
     private static ObjectNode messageHistory() {
         ObjectNode request = AgentProcess.JSON.createObjectNode().put("model", "demo").put("max_tokens", 30).put("endpoint", "/v1/messages");
-        request.putArray("tools").addObject().put("name", "look_up").put("description", PROMPT_CANARY).putObject("input_schema").put("type", "object");
+        request.putArray("tools").addObject().put("name", "look_up").put("description", PROMPT_CANARY)
+                .putObject("input_schema").put("type", "object");
         var turns = request.putArray("messages");
         turns.addObject().put("role", "user").put("content", "Look up " + PROMPT_CANARY);
         var said = turns.addObject().put("role", "assistant").putArray("content");
