@@ -5,7 +5,6 @@ import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
 import dev.darkbloom.agent.crypto.ReplayGuard;
 import dev.darkbloom.agent.crypto.RequestOpener;
-import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.MessageDecoder;
 import io.netty.channel.EventLoopGroup;
@@ -13,9 +12,6 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.InstantSource;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -30,20 +26,24 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Owned by {@code service}. All methods are for any thread. Retrying lives here and never inside a connection.
  */
-public final class CoordinatorLink implements AutoCloseable {
+public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
     /** What a coordinator that knows drains is given to settle; one that does not never answers. */
     private static final long DRAIN_ACK_MILLIS = 2_000;
+    /** What each step of a switch of models may take; settling what was accepted may take the coordinator a while. */
+    private static final long REPLACE_MILLIS = 30_000;
     /** Connections in a row that another agent of this machine may take over before this one gives way. */
     private static final int MOST_REPLACED = 2;
+    /** Connections in a row that may be closed because of what was said on them before somebody should look (provider protocol, 1.1). */
+    private static final int MOST_VIOLATIONS = 3;
+    private static final String VIOLATION_WARNING = "several connections in a row were closed because of a message that is not in the other side's "
+            + "protocol: update darkbloom-agent, or the coordinator";
 
-    private final CoordinatorAddress address;
-    private final Optional<ProxyChoice> proxy;
+    private final CoordinatorRoute route;
     private final NodeSelf self;
     private final LinkSettings settings;
-    private final NanoClock clock;
-    private final InstantSource wall;
+    private final LinkClocks clocks;
     private final RandomGenerator random;
     private final LinkBoard board;
     private final RequestDesk desk;
@@ -52,9 +52,10 @@ public final class CoordinatorLink implements AutoCloseable {
     private final Thread thread;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private Session session; // guarded by lock, as are the next two
+    private Session session; // guarded by lock, as are the next three
     private boolean stopping;
     private boolean hurry;
+    private long renewals;
     private volatile Optional<ListWatch> watch = Optional.empty();
 
     /**
@@ -62,37 +63,34 @@ public final class CoordinatorLink implements AutoCloseable {
      *
      * @param keys this process's key pair; borrowed
      * @param signer signs answers; empty to sign none
-     * @param environment names proxies
      */
-    public record Parts(CoordinatorAddress address, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
-            Duration heartbeat, String userAgent, Map<String, String> environment) {}
+    public record Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
+            Duration heartbeat, String userAgent) {}
 
-    private CoordinatorLink(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
-        address = parts.address();
-        proxy = ProxyChoice.of(parts.environment(), address);
+    private CoordinatorLink(Parts parts, LinkSettings settings, LinkClocks clocks, RandomGenerator random) {
+        route = parts.route();
         self = parts.self();
         this.settings = settings;
-        this.clock = clock;
-        this.wall = wall;
+        this.clocks = clocks;
         this.random = random;
-        board = new LinkBoard(wall);
+        board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clock);
+                settings.desk(), clocks.nanos(), self::leastFirstContentMs);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
-            watch = Optional.of(new ListWatch(new CoordinatorHttp(address, parts.environment()), self.signingKey(), board, wall, this::forgotten));
+            watch = Optional.of(new ListWatch(new CoordinatorHttp(route), self.signingKey(), board, clocks.wall(), this::forgotten));
         }
     }
 
     /** Starts to connect, and returns at once. */
     public static CoordinatorLink start(Parts parts) {
-        return start(parts, LinkSettings.defaults(parts.userAgent()).withHeartbeat(parts.heartbeat()), NanoClock.SYSTEM, InstantSource.system(),
+        return start(parts, LinkSettings.defaults(parts.userAgent()).withHeartbeat(parts.heartbeat()), LinkClocks.ofThisSystem(),
                 RandomGenerator.getDefault());
     }
 
-    static CoordinatorLink start(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
-        var link = new CoordinatorLink(parts, settings, clock, wall, random);
+    static CoordinatorLink start(Parts parts, LinkSettings settings, LinkClocks clocks, RandomGenerator random) {
+        var link = new CoordinatorLink(parts, settings, clocks, random);
         link.thread.start();
         link.watch.ifPresent(watching -> watching.start(settings.listing()));
         return link;
@@ -107,16 +105,18 @@ public final class CoordinatorLink implements AutoCloseable {
     private void run() {
         var backoff = Backoff.standard(random);
         int replaced = 0;
+        int refusedMessages = 0;
         try {
             while (!isStopping()) {
-                Instant begun = null;
+                long begun = Long.MIN_VALUE;
                 LinkEnd end;
                 try {
                     board.connecting();
+                    long renewed = renewals();
                     AgentMessage.Register registration = self.registration();
-                    try (var socket = CoordinatorSocket.open(address, proxy, settings.socket(), loop)) {
-                        begun = wall.instant();
-                        end = serve(socket, registration);
+                    try (var socket = CoordinatorSocket.open(route, settings.socket(), loop)) {
+                        begun = clocks.elapsed().nanos();
+                        end = serve(socket, registration, renewed);
                     }
                 } catch (Unopened e) {
                     end = e.end();
@@ -124,8 +124,11 @@ public final class CoordinatorLink implements AutoCloseable {
                     log.error("the connection ended by a defect", e);
                     end = new LinkEnd(LinkEnd.Kind.LOST, e.getClass().getSimpleName());
                 }
-                replaced = end.kind() == LinkEnd.Kind.REPLACED ? replaced + 1 : 0;
-                Duration lasted = begun == null ? Duration.ZERO : Duration.between(begun, wall.instant());
+                Duration lasted = begun == Long.MIN_VALUE ? Duration.ZERO : Duration.ofNanos(clocks.elapsed().nanos() - begun);
+                boolean hasLasted = lasted.compareTo(Backoff.LASTED) >= 0; // then it is no end "in a row"
+                replaced = end.kind() != LinkEnd.Kind.REPLACED ? 0 : hasLasted ? 1 : replaced + 1;
+                refusedMessages = end.kind() != LinkEnd.Kind.VIOLATION ? 0 : hasLasted ? 1 : refusedMessages + 1;
+                board.warn(refusedMessages < MOST_VIOLATIONS ? Optional.empty() : Optional.of(VIOLATION_WARNING));
                 pauseAfter(end, lasted, backoff, replaced);
             }
         } catch (InterruptedException e) {
@@ -135,13 +138,25 @@ public final class CoordinatorLink implements AutoCloseable {
         }
     }
 
-    private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration) throws InterruptedException {
-        var serving = new Session(socket, self, desk, decoder, settings, clock, wall, board);
+    private long renewals() {
+        lock.lock();
+        try {
+            return renewals;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Serves on {@code socket}, but not for long when something was renewed after {@code registration} was made. */
+    private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration, long renewed) throws InterruptedException {
+        var serving = new Session(socket, self, desk, decoder, settings, clocks, board);
         lock.lock();
         try {
             session = serving;
             if (stopping) {
                 serving.ask(() -> serving.end(stopped()));
+            } else if (renewals != renewed) {
+                serving.ask(() -> serving.end(renewed()));
             }
         } finally {
             lock.unlock();
@@ -176,7 +191,8 @@ public final class CoordinatorLink implements AutoCloseable {
             long nanos = settings.forPerson().toNanos();
             wait = Duration.ofNanos(nanos / 2 + random.nextLong(nanos / 2 + 1));
         }
-        board.ended(end, end.kind().state(), backoff.failures(), wall.instant().plus(wait));
+        wait = end.retryAfter().map(wait::plus).orElse(wait); // not all at once then, either
+        board.ended(end, end.kind().state(), backoff.failures(), clocks.wall().instant().plus(wait));
         await(wait.toNanos());
     }
 
@@ -217,11 +233,72 @@ public final class CoordinatorLink implements AutoCloseable {
         lock.lock();
         try {
             hurry = true;
+            renewals++;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
-        ask(at -> at.end(new LinkEnd(LinkEnd.Kind.RENEWED, "what is offered has changed")));
+        ask(at -> at.end(renewed()));
+    }
+
+    private static LinkEnd renewed() {
+        return new LinkEnd(LinkEnd.Kind.RENEWED, "what is told has changed");
+    }
+
+    @Override
+    public void offersChanged() {
+        ask(Session::offersChanged);
+    }
+
+    @Override
+    public boolean replace(AgentMessage.ModelsUpdate after, Duration patience, Change change) throws InterruptedException {
+        String id = UUID.randomUUID().toString();
+        String drain = UUID.randomUUID().toString();
+        if (isStopping() || desk.isEnding()) {
+            return false;
+        }
+        boolean told = board.isLater() && board.connectedAt().isPresent();
+        boolean known = true;
+        desk.pause();
+        try {
+            ask(Session::heartbeat);
+            if (!desk.awaitNone(patience)) {
+                log.info("models are not switched now: requests still run requests={}", desk.inFlight());
+                return false;
+            }
+            if (told) {
+                ask(at -> at.send(new AgentMessage.ProviderDrain(drain)));
+                if (!board.awaitDrained(drain, REPLACE_MILLIS) || !agreed(id, drain, after, true)) {
+                    return false;
+                }
+            }
+            change.make();
+            known = told && agreed(id, drain, after, false);
+        } catch (RuntimeException e) {
+            known = false;
+            throw e;
+        } finally {
+            desk.resume();
+            if (known) {
+                ask(Session::heartbeat);
+            } else {
+                renew(); // whatever the coordinator believes, a registration says how it is
+            }
+        }
+        if (known) {
+            ask(at -> at.ready(id, drain));
+        }
+        return true;
+    }
+
+    private boolean agreed(String id, String drain, AgentMessage.ModelsUpdate after, boolean validateOnly) throws InterruptedException {
+        ask(at -> at.send(new AgentMessage.ModelsReplace(id, drain, after.models(), validateOnly, after.toolConstraints())));
+        var ack = board.awaitReplaced(id, validateOnly, REPLACE_MILLIS);
+        if (ack.isPresent() && !ack.get().accepted()) {
+            log.warn("the coordinator does not take the models in place of those before validateOnly={} why={}", validateOnly,
+                    ack.get().error().map(LinkEnd::plain).orElse(""));
+        }
+        return ack.isPresent() && ack.get().accepted();
     }
 
     private void ask(java.util.function.Consumer<Session> action) {
@@ -237,11 +314,17 @@ public final class CoordinatorLink implements AutoCloseable {
     }
 
     /** Returns how things stand. */
+    @Override
     public LinkStatus status() {
         var stats = desk.stats();
-        return board.status(address, proxy.map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
+        return board.status(route.address(), route.proxy().map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
                 desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
                 decoder.malformed(), desk.served()));
+    }
+
+    @Override
+    public LinkCounts counts() {
+        return desk.count(board, decoder);
     }
 
     /** Returns how many requests have not ended. */
@@ -255,7 +338,7 @@ public final class CoordinatorLink implements AutoCloseable {
      * @return whether all has ended in time
      */
     public boolean drain(Duration patience) throws InterruptedException {
-        if (!desk.isDraining()) {
+        if (!desk.isEnding()) {
             desk.drain();
             board.draining();
             ask(Session::heartbeat);

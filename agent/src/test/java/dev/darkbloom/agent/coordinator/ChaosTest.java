@@ -5,15 +5,14 @@ import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.testing.coordinator.Asked;
+import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Asked;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.End;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Node;
+import dev.darkbloom.agent.testing.coordinator.Node;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -51,14 +50,14 @@ class ChaosTest {
         long contents = Content.openCount();
         var random = new Random(SEED);
         var slept = new AtomicReference<>(Duration.ZERO);
-        InstantSource wall = () -> Instant.now().plus(slept.get());
+        var clocks = new LinkClocks(NanoClock.SYSTEM, () -> System.nanoTime() + slept.get().toNanos(), () -> Instant.now().plus(slept.get()));
         var done = new EnumMap<Fault, Integer>(Fault.class);
         List<Asked> all = new ArrayList<>();
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
             var settings = new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofMillis(800), Duration.ofSeconds(75),
                     Duration.ofSeconds(60), false, Duration.ofMillis(200), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
-            var parts = new CoordinatorLink.Parts(CoordinatorAddress.parse(coordinator.url()), node, node, node.keys, Optional.of(node.signer),
-                    settings.heartbeat(), "test/1", Map.of());
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty()), node, node, node.keys, Optional.of(node.signer),
+                    settings.heartbeat(), "test/1");
             // A random number that is always small: waiting is not what is tried here.
             var hasty = new Random(SEED) {
                 @Override
@@ -66,7 +65,7 @@ class ChaosTest {
                     return super.nextLong(Math.min(bound, 20_000_000));
                 }
             };
-            try (CoordinatorLink link = CoordinatorLink.start(parts, settings, NanoClock.SYSTEM, wall, hasty)) {
+            try (CoordinatorLink link = CoordinatorLink.start(parts, settings, clocks, hasty)) {
                 Node at = coordinator.awaitNode();
                 for (int i = 0; i < FAULTS; i++) {
                     while (!at.connection().isOpen()) {

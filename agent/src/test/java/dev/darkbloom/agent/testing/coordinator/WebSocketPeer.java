@@ -35,6 +35,7 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -54,10 +55,13 @@ public final class WebSocketPeer implements AutoCloseable {
     private final BlockingQueue<Connection> accepted = new LinkedBlockingQueue<>();
     private final AtomicInteger handshakes = new AtomicInteger();
     private final Channel listener;
+    private final boolean secure;
     private volatile int refusal;
+    private volatile Map.Entry<String, String> refusalHeader = Map.entry("Content-Type", "application/json");
     private volatile Function<FullHttpRequest, Optional<String>> pages = _ -> Optional.empty();
 
     private WebSocketPeer(int port, Optional<SslContext> tls) {
+        secure = tls.isPresent();
         listener = new ServerBootstrap().group(loop).channel(NioServerSocketChannel.class)
                 .option(io.netty.channel.ChannelOption.SO_REUSEADDR, true)
                 .childHandler(new ChannelInitializer<Channel>() {
@@ -95,11 +99,17 @@ public final class WebSocketPeer implements AutoCloseable {
 
     /** Returns the address as an agent is told it. */
     public String url() {
-        return "ws://127.0.0.1:" + port() + PATH;
+        return (secure ? "wss://localhost:" : "ws://127.0.0.1:") + port() + PATH;
     }
 
     /** Answers handshakes with an HTTP status from now on; 0 accepts them. */
     public void refuseWith(int status) {
+        refuseWith(status, "Content-Type", "application/json");
+    }
+
+    /** As the other, with a header. */
+    public void refuseWith(int status, String header, String value) {
+        refusalHeader = Map.entry(header, value);
         refusal = status;
     }
 
@@ -249,6 +259,9 @@ public final class WebSocketPeer implements AutoCloseable {
                     Unpooled.copiedBuffer(page.orElse("{}"), StandardCharsets.UTF_8));
             answer.headers().set(HttpHeaderNames.CONTENT_LENGTH, answer.content().readableBytes())
                     .set(HttpHeaderNames.CONTENT_TYPE, "application/json");
+            if (handshake) {
+                answer.headers().set(refusalHeader.getKey(), refusalHeader.getValue());
+            }
             ctx.writeAndFlush(answer).addListener(_ -> {
                 if (handshake) {
                     ctx.close();
