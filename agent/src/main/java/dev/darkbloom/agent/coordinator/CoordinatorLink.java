@@ -177,7 +177,18 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
             wait = Duration.ofNanos(nanos / 2 + random.nextLong(nanos / 2 + 1));
         }
         board.ended(end, end.kind().state(), backoff.failures(), wall.instant().plus(wait));
+        if (wait.compareTo(NodeSelf.MEASURED_FOR) < 0) {
+            Thread.ofVirtual().name("task-posture").start(this::prepare); // a Mac's tools take as long as the pause
+        }
         await(wait.toNanos());
+    }
+
+    private void prepare() {
+        try {
+            self.prepare();
+        } catch (RuntimeException e) {
+            log.warn("not measured ahead error={}", e.getClass().getName()); // the registration measures, and fails in its own way
+        }
     }
 
     /** Waits, but not for somebody who wants to stop or to connect at once. */

@@ -35,6 +35,8 @@ import dev.darkbloom.agent.protocol.SlotState;
 import dev.darkbloom.agent.protocol.StatusStatement;
 import dev.darkbloom.agent.protocol.ThermalState;
 import dev.darkbloom.agent.protocol.ToolConstraints;
+import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -45,6 +47,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
@@ -63,6 +66,9 @@ public final class NodeReport implements NodeSelf {
     private final Parts parts;
     /** Most bytes in use that were seen. */
     private final AtomicLong peakBytes = new AtomicLong();
+    private final ReentrantLock measuring = new ReentrantLock();
+    private Posture measured; // guarded by measuring, as is the next
+    private Instant measuredAt;
 
     /**
      * What a report is made of.
@@ -102,9 +108,39 @@ public final class NodeReport implements NodeSelf {
     }
 
     @Override
+    public void prepare() {
+        if (measuring.tryLock()) { // one at a time is enough
+            try {
+                measure();
+            } finally {
+                measuring.unlock();
+            }
+        }
+    }
+
+    /** Returns what was measured lately, or will have been by who measures just now; measures where there is neither. */
+    private Posture recentPosture() {
+        measuring.lock();
+        try {
+            Duration age = measured == null ? Duration.ZERO : Duration.between(measuredAt, parts.wall().instant());
+            return measured == null || age.isNegative() || age.compareTo(MEASURED_FOR) > 0 ? measure() : measured;
+        } finally {
+            measuring.unlock();
+        }
+    }
+
+    private Posture measure() {
+        measured = null;
+        Instant before = parts.wall().instant();
+        measured = parts.posture().posture();
+        measuredAt = before;
+        return measured;
+    }
+
+    @Override
     public AgentMessage.Register registration() {
         HardwareReport machine = parts.hardware();
-        Posture posture = parts.posture().posture();
+        Posture posture = recentPosture();
         var statuses = parts.pool().models();
         var cores = machine.cores();
         var hardware = new dev.darkbloom.agent.protocol.HardwareReport(machine.model(), machine.chip().name(), machine.chip().family().toString(),
