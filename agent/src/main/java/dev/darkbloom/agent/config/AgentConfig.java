@@ -70,18 +70,30 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
      * The connection to a coordinator.
      *
      * @param url empty for none
+     * @param caFile PEM; empty for none
      * @param reportedVersion empty for the agent's own
      * @param runtimeHash empty for none
      */
     public record Coordinator(
             Optional<String> url,
+            Optional<Path> caFile,
             boolean privateOnly,
             Duration heartbeatInterval,
             String backendName,
             Optional<String> reportedVersion,
             Optional<String> runtimeHash,
             boolean signResponses,
-            TestPosture testPosture) {}
+            TestPosture testPosture,
+            Downloads downloads) {}
+
+    /**
+     * Builds that are fetched from a coordinator's catalogue.
+     *
+     * @param isAllowed whether the coordinator may ask for them
+     * @param filesUrl where their files are; empty for the coordinator itself
+     * @param diskReserve what they leave free
+     */
+    public record Downloads(boolean isAllowed, Optional<String> filesUrl, DataSize diskReserve) {}
 
     /** Returns the typed form of {@code values}. */
     public static AgentConfig of(ConfigValues values) {
@@ -108,13 +120,16 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
                         values.value(ConfigKey.PING_INTERVAL)),
                 new Coordinator(
                         text(values.value(ConfigKey.COORDINATOR_URL)),
+                        path(values.value(ConfigKey.CA_FILE)),
                         values.value(ConfigKey.PRIVATE_ONLY),
                         values.value(ConfigKey.HEARTBEAT_INTERVAL),
                         values.value(ConfigKey.BACKEND_NAME),
                         text(values.value(ConfigKey.REPORTED_VERSION)),
                         text(values.value(ConfigKey.RUNTIME_HASH)),
                         values.value(ConfigKey.SIGN_RESPONSES),
-                        values.value(ConfigKey.TEST_POSTURE)),
+                        values.value(ConfigKey.TEST_POSTURE),
+                        new Downloads(values.value(ConfigKey.DOWNLOADS), text(values.value(ConfigKey.FILES_URL)),
+                                values.value(ConfigKey.DISK_RESERVE))),
                 models(values));
     }
 

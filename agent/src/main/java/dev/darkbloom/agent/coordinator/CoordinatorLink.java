@@ -15,7 +15,6 @@ import io.netty.util.concurrent.FastThreadLocalThread;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -30,16 +29,21 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Owned by {@code service}. All methods are for any thread. Retrying lives here and never inside a connection.
  */
-public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
+public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
     /** What a coordinator that knows drains is given to settle; one that does not never answers. */
     private static final long DRAIN_ACK_MILLIS = 2_000;
+    /** What each step of a switch of models may take; settling what was accepted may take the coordinator a while. */
+    private static final long REPLACE_MILLIS = 30_000;
     /** Connections in a row that another agent of this machine may take over before this one gives way. */
     private static final int MOST_REPLACED = 2;
+    /** Connections in a row that may be closed because of what was said on them before somebody should look (provider protocol, 1.1). */
+    private static final int MOST_VIOLATIONS = 3;
+    private static final String VIOLATION_WARNING = "several connections in a row were closed because of a message that is not in the other side's "
+            + "protocol: update darkbloom-agent, or the coordinator";
 
-    private final CoordinatorAddress address;
-    private final Optional<ProxyChoice> proxy;
+    private final CoordinatorRoute route;
     private final NodeSelf self;
     private final LinkSettings settings;
     private final NanoClock clock;
@@ -62,14 +66,12 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
      *
      * @param keys this process's key pair; borrowed
      * @param signer signs answers; empty to sign none
-     * @param environment names proxies
      */
-    public record Parts(CoordinatorAddress address, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
-            Duration heartbeat, String userAgent, Map<String, String> environment) {}
+    public record Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
+            Duration heartbeat, String userAgent) {}
 
     private CoordinatorLink(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
-        address = parts.address();
-        proxy = ProxyChoice.of(parts.environment(), address);
+        route = parts.route();
         self = parts.self();
         this.settings = settings;
         this.clock = clock;
@@ -81,7 +83,7 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
-            watch = Optional.of(new ListWatch(new CoordinatorHttp(address, parts.environment()), self.signingKey(), board, wall, this::forgotten));
+            watch = Optional.of(new ListWatch(new CoordinatorHttp(route), self.signingKey(), board, wall, this::forgotten));
         }
     }
 
@@ -107,6 +109,7 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
     private void run() {
         var backoff = Backoff.standard(random);
         int replaced = 0;
+        int refusedMessages = 0;
         try {
             while (!isStopping()) {
                 Instant begun = null;
@@ -114,7 +117,7 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
                 try {
                     board.connecting();
                     AgentMessage.Register registration = self.registration();
-                    try (var socket = CoordinatorSocket.open(address, proxy, settings.socket(), loop)) {
+                    try (var socket = CoordinatorSocket.open(route, settings.socket(), loop)) {
                         begun = wall.instant();
                         end = serve(socket, registration);
                     }
@@ -126,6 +129,8 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
                 }
                 replaced = end.kind() == LinkEnd.Kind.REPLACED ? replaced + 1 : 0;
                 Duration lasted = begun == null ? Duration.ZERO : Duration.between(begun, wall.instant());
+                refusedMessages = end.kind() != LinkEnd.Kind.VIOLATION ? 0 : lasted.compareTo(Backoff.LASTED) >= 0 ? 1 : refusedMessages + 1;
+                board.warn(refusedMessages < MOST_VIOLATIONS ? Optional.empty() : Optional.of(VIOLATION_WARNING));
                 pauseAfter(end, lasted, backoff, replaced);
             }
         } catch (InterruptedException e) {
@@ -176,6 +181,7 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
             long nanos = settings.forPerson().toNanos();
             wait = Duration.ofNanos(nanos / 2 + random.nextLong(nanos / 2 + 1));
         }
+        wait = end.retryAfter().map(wait::plus).orElse(wait); // not all at once then, either
         board.ended(end, end.kind().state(), backoff.failures(), wall.instant().plus(wait));
         if (wait.compareTo(NodeSelf.MEASURED_FOR) < 0) {
             Thread.ofVirtual().name("task-posture").start(this::prepare); // a Mac's tools take as long as the pause
@@ -235,6 +241,62 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
         ask(at -> at.end(new LinkEnd(LinkEnd.Kind.RENEWED, "what is offered has changed")));
     }
 
+    @Override
+    public void offersChanged() {
+        ask(Session::offersChanged);
+    }
+
+    @Override
+    public boolean replace(AgentMessage.ModelsUpdate after, Duration patience, Change change) throws InterruptedException {
+        String id = UUID.randomUUID().toString();
+        String drain = UUID.randomUUID().toString();
+        if (isStopping() || desk.isEnding()) {
+            return false;
+        }
+        boolean told = board.isLater() && board.connectedAt().isPresent();
+        boolean known = true;
+        desk.pause();
+        try {
+            ask(Session::heartbeat);
+            if (!desk.awaitNone(patience)) {
+                log.info("models are not switched now: requests still run requests={}", desk.inFlight());
+                return false;
+            }
+            if (told) {
+                ask(at -> at.send(new AgentMessage.ProviderDrain(drain)));
+                if (!board.awaitDrained(drain, REPLACE_MILLIS) || !agreed(id, drain, after, true)) {
+                    return false;
+                }
+            }
+            change.make();
+            known = told && agreed(id, drain, after, false);
+        } catch (RuntimeException e) {
+            known = false;
+            throw e;
+        } finally {
+            desk.resume();
+            if (known) {
+                ask(Session::heartbeat);
+            } else {
+                renew(); // whatever the coordinator believes, a registration says how it is
+            }
+        }
+        if (known) {
+            ask(at -> at.ready(id, drain));
+        }
+        return true;
+    }
+
+    private boolean agreed(String id, String drain, AgentMessage.ModelsUpdate after, boolean validateOnly) throws InterruptedException {
+        ask(at -> at.send(new AgentMessage.ModelsReplace(id, drain, after.models(), validateOnly, after.toolConstraints())));
+        var ack = board.awaitReplaced(id, validateOnly, REPLACE_MILLIS);
+        if (ack.isPresent() && !ack.get().accepted()) {
+            log.warn("the coordinator does not take the models in place of those before validateOnly={} why={}", validateOnly,
+                    ack.get().error().map(LinkEnd::plain).orElse(""));
+        }
+        return ack.isPresent() && ack.get().accepted();
+    }
+
     private void ask(java.util.function.Consumer<Session> action) {
         lock.lock();
         try {
@@ -251,7 +313,7 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
     @Override
     public LinkStatus status() {
         var stats = desk.stats();
-        return board.status(address, proxy.map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
+        return board.status(route.address(), route.proxy().map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
                 desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
                 decoder.malformed(), desk.served()));
     }
@@ -272,7 +334,7 @@ public final class CoordinatorLink implements LinkCounts.Source, AutoCloseable {
      * @return whether all has ended in time
      */
     public boolean drain(Duration patience) throws InterruptedException {
-        if (!desk.isDraining()) {
+        if (!desk.isEnding()) {
             desk.drain();
             board.draining();
             ask(Session::heartbeat);

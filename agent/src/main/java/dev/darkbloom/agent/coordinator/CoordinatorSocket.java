@@ -6,12 +6,11 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.WriteBufferWaterMark;
-import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpHeaderNames;
@@ -21,36 +20,23 @@ import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PingWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PongWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
-import io.netty.handler.codec.http.websocketx.WebSocketClientHandshakeException;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler.ClientHandshakeStateEvent;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketFrameAggregator;
 import io.netty.handler.codec.http.websocketx.WebSocketVersion;
-import io.netty.handler.codec.TooLongFrameException;
-import io.netty.handler.proxy.HttpProxyHandler;
-import io.netty.handler.proxy.ProxyConnectException;
-import io.netty.handler.proxy.ProxyHandler;
-import io.netty.handler.proxy.Socks5ProxyHandler;
-import io.netty.handler.ssl.ClientAuth;
-import io.netty.handler.ssl.JdkSslContext;
-import io.netty.handler.ssl.SslContext;
-import io.netty.handler.ssl.SslContextBuilder;
-import io.netty.handler.ssl.SslHandler;
-import io.netty.resolver.NoopAddressResolverGroup;
 import io.netty.util.AttributeKey;
+import io.netty.util.concurrent.Promise;
 import java.lang.foreign.MemorySegment;
-import java.net.InetSocketAddress;
+import java.net.ConnectException;
+import java.net.UnknownHostException;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import javax.net.ssl.SSLEngine;
-import javax.net.ssl.SSLException;
-import javax.net.ssl.SSLParameters;
 
 /**
  * An open WebSocket to a coordinator (RFC 6455). Netty's loop moves frames; whoever owns the socket takes its {@link #events} and sends from any
@@ -69,11 +55,13 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
     private final BlockingQueue<SocketEvent> events = new LinkedBlockingQueue<>();
     private final AtomicLong heldBytes = new AtomicLong();
     private final AtomicBoolean ended = new AtomicBoolean();
+    private final CoordinatorRoute route;
     private final SocketSettings settings;
     private final Object room = new Object();
     private volatile Channel channel;
 
-    private CoordinatorSocket(SocketSettings settings) {
+    private CoordinatorSocket(CoordinatorRoute route, SocketSettings settings) {
+        this.route = route;
         this.settings = settings;
     }
 
@@ -98,33 +86,20 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
      * @param loop carries it; borrowed until the socket has ended
      * @throws Unopened when it does not come to be; nothing is left open then
      */
-    static CoordinatorSocket open(CoordinatorAddress address, Optional<ProxyChoice> proxy, SocketSettings settings, EventLoopGroup loop)
-            throws Unopened, InterruptedException {
-        var socket = new CoordinatorSocket(settings);
+    static CoordinatorSocket open(CoordinatorRoute route, SocketSettings settings, EventLoopGroup loop) throws Unopened, InterruptedException {
+        var socket = new CoordinatorSocket(route, settings);
         var opened = loop.next().<Void>newPromise();
-        SslContext tls;
-        try {
-            tls = address.isTls() ? tls(settings) : null;
-        } catch (SSLException e) {
-            throw new Unopened(new LinkEnd(LinkEnd.Kind.UNTRUSTED, "TLS is not available here: " + e.getClass().getSimpleName()));
-        }
         var bootstrap = new Bootstrap()
                 .group(loop)
-                .channel(NioSocketChannel.class)
-                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) settings.connectLimit().toMillis())
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.SO_KEEPALIVE, true)
-                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(settings.unsentBytes() / 2, settings.unsentBytes()))
-                .handler(new ChannelInitializer<Channel>() {
-                    @Override
-                    protected void initChannel(Channel made) {
-                        socket.build(made, address, proxy, tls, opened);
-                    }
-                });
-        if (proxy.isPresent()) {
-            bootstrap.resolver(NoopAddressResolverGroup.INSTANCE); // the proxy looks names up
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK, new WriteBufferWaterMark(settings.unsentBytes() / 2, settings.unsentBytes()));
+        ChannelFuture connecting;
+        try {
+            connecting = route.dial(bootstrap, settings.connectLimit(), pipeline -> socket.build(pipeline, opened));
+        } catch (UnknownHostException e) {
+            throw new Unopened(TransportFailure.of(e, route));
         }
-        ChannelFuture connecting = bootstrap.connect(InetSocketAddress.createUnresolved(address.host(), address.port()));
         connecting.addListener(done -> {
             if (!done.isSuccess()) {
                 opened.tryFailure(done.cause());
@@ -135,7 +110,7 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
                 throw new Unopened(new LinkEnd(LinkEnd.Kind.UNREACHABLE, "no handshake within " + settings.connectLimit().toSeconds() + " s"));
             }
             if (!opened.isSuccess()) {
-                throw new Unopened(meaning(opened.cause()));
+                throw new Unopened(TransportFailure.of(opened.cause(), route));
             }
         } catch (Unopened | InterruptedException e) {
             socket.ended.set(true);
@@ -146,27 +121,10 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
         return socket;
     }
 
-    private static SslContext tls(SocketSettings settings) throws SSLException {
-        if (settings.tls().isPresent()) {
-            return new JdkSslContext(settings.tls().get(), true, ClientAuth.NONE);
-        }
-        return SslContextBuilder.forClient().build();
-    }
-
-    private void build(Channel made, CoordinatorAddress address, Optional<ProxyChoice> proxy, SslContext tls,
-            io.netty.util.concurrent.Promise<Void> opened) {
-        channel = made;
-        var pipeline = made.pipeline();
-        proxy.ifPresent(choice -> pipeline.addLast("proxy", handler(choice)));
-        if (tls != null) {
-            SSLEngine engine = tls.newEngine(made.alloc(), address.host(), address.port());
-            SSLParameters parameters = engine.getSSLParameters();
-            parameters.setEndpointIdentificationAlgorithm("HTTPS"); // its name, not only its authority
-            engine.setSSLParameters(parameters);
-            pipeline.addLast("tls", new SslHandler(engine));
-        }
+    private void build(ChannelPipeline pipeline, Promise<Void> opened) {
+        channel = pipeline.channel();
         var config = WebSocketClientProtocolConfig.newBuilder()
-                .webSocketUri(address.socket())
+                .webSocketUri(route.address().socket())
                 .version(WebSocketVersion.V13)
                 .customHeaders(new DefaultHttpHeaders().set(HttpHeaderNames.USER_AGENT, settings.userAgent()))
                 .maxFramePayloadLength(settings.frameBytes())
@@ -180,61 +138,11 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
                 new WebSocketFrameAggregator(settings.frameBytes()), new Frames(opened));
     }
 
-    private static ProxyHandler handler(ProxyChoice choice) {
-        var at = new InetSocketAddress(choice.host(), choice.port());
-        String user = choice.login().map(ProxyChoice.Login::user).orElse(null);
-        String password = choice.login().map(ProxyChoice.Login::password).orElse(null);
-        return switch (choice.kind()) {
-            case HTTP -> user == null ? new HttpProxyHandler(at) : new HttpProxyHandler(at, user, password);
-            case SOCKS5 -> user == null ? new Socks5ProxyHandler(at) : new Socks5ProxyHandler(at, user, password);
-        };
-    }
-
-    /** Returns what a failure of the transport means. Messages of exceptions are kept out where they quote what was received. */
-    private static LinkEnd meaning(Throwable cause) {
-        for (Throwable at = cause; at != null; at = at.getCause()) {
-            switch (at) {
-                case WebSocketClientHandshakeException e when e.response() != null -> {
-                    return LinkEnd.ofStatus(e.response().status().code());
-                }
-                case java.security.cert.CertificateException _ -> {
-                    return new LinkEnd(LinkEnd.Kind.UNTRUSTED, "its certificate was not accepted");
-                }
-                case javax.net.ssl.SSLHandshakeException _ -> {
-                    return new LinkEnd(LinkEnd.Kind.UNTRUSTED, "the TLS handshake failed");
-                }
-                case ProxyConnectException _ -> {
-                    return new LinkEnd(LinkEnd.Kind.UNREACHABLE, "the proxy did not connect");
-                }
-                case java.net.UnknownHostException _ -> {
-                    return new LinkEnd(LinkEnd.Kind.UNREACHABLE, "its name is not known");
-                }
-                case TooLongFrameException _ -> {
-                    return new LinkEnd(LinkEnd.Kind.VIOLATION, "sent a message that is too long");
-                }
-                case io.netty.handler.codec.http.websocketx.CorruptedWebSocketFrameException _ -> {
-                    return new LinkEnd(LinkEnd.Kind.VIOLATION, "sent what is no WebSocket frame");
-                }
-                default -> { }
-            }
-        }
-        return switch (cause) {
-            case java.net.ConnectException _ -> new LinkEnd(LinkEnd.Kind.UNREACHABLE, "no connection: " + briefly(cause));
-            case java.io.IOException _ -> new LinkEnd(LinkEnd.Kind.LOST, "the connection broke");
-            default -> new LinkEnd(LinkEnd.Kind.LOST, cause.getClass().getSimpleName());
-        };
-    }
-
-    private static String briefly(Throwable cause) {
-        String message = String.valueOf(cause.getMessage());
-        return message.contains("refused") ? "refused" : message.contains("timed out") ? "timed out" : cause.getClass().getSimpleName();
-    }
-
     /** Takes frames off the wire; on the loop. */
     private final class Frames extends SimpleChannelInboundHandler<WebSocketFrame> {
-        private final io.netty.util.concurrent.Promise<Void> opened;
+        private final Promise<Void> opened;
 
-        Frames(io.netty.util.concurrent.Promise<Void> opened) {
+        Frames(Promise<Void> opened) {
             this.opened = opened;
         }
 
@@ -286,7 +194,7 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            ctx.channel().attr(CAUSE).setIfAbsent(meaning(cause));
+            ctx.channel().attr(CAUSE).setIfAbsent(TransportFailure.of(cause, route));
             opened.tryFailure(cause);
             ctx.close();
         }
@@ -294,7 +202,7 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
         @Override
         public void channelInactive(ChannelHandlerContext ctx) {
             LinkEnd cause = ctx.channel().attr(CAUSE).get();
-            opened.tryFailure(new java.net.ConnectException("closed during the handshake"));
+            opened.tryFailure(new ConnectException(TransportFailure.CLOSED + " during the handshake"));
             end(cause == null ? LinkEnd.ofClose(1006, "") : cause);
         }
     }

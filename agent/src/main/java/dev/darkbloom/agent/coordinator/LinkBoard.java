@@ -1,15 +1,14 @@
 package dev.darkbloom.agent.coordinator;
 
-import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.ModelsReplaceAck;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,12 +33,13 @@ final class LinkBoard {
     private LinkStatus.Listing listed;
     private LinkStatus.Manifest manifest;
     private boolean draining;
+    private String warning;
     private String drainedId = "";
-    private final Set<String> desired = new HashSet<>();
     private long attempted; // these four only grow
     private long registrations;
     private long heartbeats;
     private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
+    private ModelsReplaceAck replaced;
 
     LinkBoard(InstantSource wall) {
         this.wall = wall;
@@ -84,6 +84,9 @@ final class LinkBoard {
     synchronized void reported(Instant at) {
         lastHeartbeat = at;
         heartbeats++;
+        if (connectedAt != null && Duration.between(connectedAt, at).compareTo(Backoff.LASTED) >= 0) {
+            warning = null; // what it was about has not come up again
+        }
     }
 
     synchronized long attempted() {
@@ -142,12 +145,6 @@ final class LinkBoard {
         manifest = found;
     }
 
-    synchronized void desired(DesiredModel model) {
-        if (desired.size() < 256 && desired.add(plain(model.modelName()) + " " + plain(model.desiredBuild()))) {
-            log.info("the coordinator would like another build model={} build={}", plain(model.modelName()), plain(model.desiredBuild()));
-        }
-    }
-
     synchronized void drained(String id) {
         drainedId = id;
         notifyAll();
@@ -164,6 +161,25 @@ final class LinkBoard {
             wait(left);
         }
         return true;
+    }
+
+    synchronized void replaced(ModelsReplaceAck ack) {
+        replaced = ack;
+        notifyAll();
+    }
+
+    /** Waits for the answer to a step of a switch of models; empty when the connection ends or none comes in time. */
+    synchronized Optional<ModelsReplaceAck> awaitReplaced(String id, boolean validateOnly, long millis) throws InterruptedException {
+        long deadline = System.nanoTime() + millis * 1_000_000;
+        Instant connection = connectedAt;
+        while (replaced == null || !replaced.requestId().equals(id) || replaced.validateOnly() != validateOnly) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0 || connection == null || !connection.equals(connectedAt)) {
+                return Optional.empty();
+            }
+            wait(left);
+        }
+        return Optional.of(replaced);
     }
 
     synchronized void draining() {
@@ -184,12 +200,20 @@ final class LinkBoard {
         attempts = attemptsInARow;
         nextAttempt = retryAt;
         connectedAt = null;
+        notifyAll();
         enter(next);
+    }
+
+    /** Shows {@code words} until it is called with nothing. */
+    synchronized void warn(Optional<String> words) {
+        words.filter(text -> !text.equals(warning)).ifPresent(text -> log.warn("coordinator: {}", text));
+        warning = words.orElse(null);
     }
 
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
                 Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
-                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), traffic);
+                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest),
+                Optional.ofNullable(warning), traffic);
     }
 }

@@ -1,14 +1,31 @@
 package dev.darkbloom.agent.coordinator;
 
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Why a connection ended, or did not come to be.
  *
  * @param kind what follows from it
  * @param detail a few words for {@code status} and the log; holds no content
+ * @param remedy what mends it, where more is known than the state's own advice says
+ * @param retryAfter what the other side asks to be left alone for
  */
-public record LinkEnd(Kind kind, String detail) {
+public record LinkEnd(Kind kind, String detail, Optional<String> remedy, Optional<Duration> retryAfter) {
+    public LinkEnd(Kind kind, String detail) {
+        this(kind, detail, Optional.empty(), Optional.empty());
+    }
+
+    LinkEnd withRemedy(String words) {
+        return new LinkEnd(kind, detail, Optional.of(words), retryAfter);
+    }
+
     /** What follows from an end. */
     public enum Kind {
         /** No connection: no route, no name, refused, timed out. */
@@ -21,6 +38,8 @@ public record LinkEnd(Kind kind, String detail) {
         NOT_A_COORDINATOR(LinkState.NOT_A_COORDINATOR),
         /** Its certificate was not accepted. */
         UNTRUSTED(LinkState.UNTRUSTED),
+        /** The proxy asks for a login, or does not let the connection through. */
+        PROXY_REFUSED(LinkState.PROXY_REFUSED),
         /** It answered 429 or 5xx, or closed with 1012, 1013. */
         BUSY(LinkState.WAITING),
         /** It closed, with any other code. */
@@ -60,15 +79,49 @@ public record LinkEnd(Kind kind, String detail) {
     /** Close reason by which coordinators say that a newer connection took over (provider protocol, 1.1). */
     private static final String REPLACED_REASON = "replaced by new connection";
 
-    /** Returns what an HTTP status in place of the handshake's 101 means. */
+    /** Longest time for which a coordinator is left alone because it asks for that. */
+    static final Duration MOST_RETRY_AFTER = Duration.ofMinutes(10);
+
     static LinkEnd ofStatus(int status) {
+        return ofStatus(status, Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
+    /**
+     * Returns what an HTTP status in place of the handshake's 101 means.
+     *
+     * @param location header of a redirect; it is told and never followed: who names another place is not thereby a coordinator
+     * @param retryAfter header: seconds, or a date (RFC 9110, 10.2.3)
+     * @param contentType header
+     */
+    static LinkEnd ofStatus(int status, Optional<String> location, Optional<String> retryAfter, Optional<String> contentType) {
         Kind kind = switch (status) {
-            case 401, 403, 407 -> Kind.UNAUTHORIZED;
+            case 401, 403 -> Kind.UNAUTHORIZED;
+            case 407 -> Kind.PROXY_REFUSED;
             case 426 -> Kind.OUTDATED;
             case 408, 425, 429 -> Kind.BUSY;
-            default -> status >= 500 ? Kind.BUSY : Kind.NOT_A_COORDINATOR;
+            default -> status >= 500 && status < 600 ? Kind.BUSY : Kind.NOT_A_COORDINATOR;
         };
-        return new LinkEnd(kind, "answered the handshake with HTTP " + status);
+        String answered = "answered the handshake with HTTP " + status;
+        if (status >= 300 && status < 400) {
+            return new LinkEnd(kind, answered + location.map(place -> ", a redirect to " + plain(place)).orElse(""))
+                    .withRemedy("redirects are not followed; if you trust the place that this one names, set coordinator.url to it");
+        }
+        if (status == 200) {
+            return new LinkEnd(kind, answered + contentType.map(type -> " and " + plain(type)).orElse(""))
+                    .withRemedy("a page answers there, and no coordinator: check coordinator.url; a network that asks for a login may be in between");
+        }
+        return new LinkEnd(kind, answered, Optional.empty(),
+                kind == Kind.BUSY ? retryAfter.flatMap(text -> pause(text, InstantSource.system())) : Optional.empty());
+    }
+
+    private static Optional<Duration> pause(String text, InstantSource wall) {
+        try {
+            Duration asked = text.strip().matches("\\d{1,9}") ? Duration.ofSeconds(Long.parseLong(text.strip()))
+                    : Duration.between(wall.instant(), Instant.from(ZonedDateTime.parse(text.strip(), DateTimeFormatter.RFC_1123_DATE_TIME)));
+            return Optional.of(asked.compareTo(MOST_RETRY_AFTER) > 0 ? MOST_RETRY_AFTER : asked).filter(Duration::isPositive);
+        } catch (DateTimeParseException e) {
+            return Optional.empty();
+        }
     }
 
     /**

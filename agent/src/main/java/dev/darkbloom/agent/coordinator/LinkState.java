@@ -26,6 +26,8 @@ public enum LinkState {
     NOT_A_COORDINATOR("nothing that speaks the provider protocol answers there: check coordinator.url"),
     /** Its certificate does not prove that it is the coordinator. */
     UNTRUSTED("the coordinator's certificate does not fit its name or is signed by nobody known here: check coordinator.url and the clock"),
+    /** The proxy asks for a login, or does not let the connection through. */
+    PROXY_REFUSED("the proxy does not let this node through: check HTTPS_PROXY, ALL_PROXY and NO_PROXY"),
     /** Another connection with this machine's serial number took its place, twice. */
     REPLACED("another agent is connected for this machine: stop it, then restart this one"),
     /** What runs is being finished, nothing new is taken. */

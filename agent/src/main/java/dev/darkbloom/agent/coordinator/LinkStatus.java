@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param mismatches hashes that it does not accept; routed nothing while there are any
  * @param listed what its public list said last
  * @param manifest what it says of the hashes that it accepts
+ * @param warning what a person should look at although there is, or may be, a connection
  */
 public record LinkStatus(
         CoordinatorAddress address,
@@ -39,9 +40,15 @@ public record LinkStatus(
         List<Mismatch> mismatches,
         Optional<Listing> listed,
         Optional<Manifest> manifest,
+        Optional<String> warning,
         Traffic traffic) {
     public LinkStatus {
         mismatches = List.copyOf(mismatches);
+    }
+
+    /** Returns what its owner should do: what is known of the last end, where that is why there is no connection, or else the state's advice. */
+    public String advice() {
+        return warning.or(() -> lastEnd.filter(end -> end.kind().state() == state).flatMap(LinkEnd::remedy)).orElse(state.advice());
     }
 
     /** What a coordinator told. */

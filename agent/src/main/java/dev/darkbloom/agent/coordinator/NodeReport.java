@@ -22,6 +22,7 @@ import dev.darkbloom.agent.protocol.CapacityReport;
 import dev.darkbloom.agent.protocol.Confidence;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.HeartbeatStatus;
 import dev.darkbloom.agent.protocol.NodePosture;
 import dev.darkbloom.agent.protocol.OfferedModel;
@@ -46,9 +47,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * What this node says of itself, made of what is measured; with a test posture, of what its owner claims towards a coordinator on this machine.
@@ -73,7 +76,7 @@ public final class NodeReport implements NodeSelf {
     /**
      * What a report is made of.
      *
-     * @param offers what is offered, in the order of the settings
+     * @param models what is offered, and what is done with it
      * @param hardware what the machine is; measured once, since it stays
      * @param metrics how it fares; never blocks
      * @param account read before each registration
@@ -81,26 +84,9 @@ public final class NodeReport implements NodeSelf {
      * @param publicKey the X25519 key of this process, in base64
      * @param serialOfTests stands for the machine's serial number where a posture is claimed; of the home, so that two homes are two machines
      */
-    public record Parts(List<Offer> offers, ModelPool pool, ModelLoader loader, MemoryLedger ledger, HardwareReport hardware,
-            Supplier<SystemMetrics> metrics, PostureProbe posture, DeviceSigner signer, Supplier<Optional<Redacted>> account, String version,
-            String publicKey, String serialOfTests, InstantSource wall) {
-        public Parts {
-            offers = List.copyOf(offers);
-        }
-    }
-
-    /**
-     * A model that is offered.
-     *
-     * @param hasTools whether a forced call of a tool is enforced on it
-     */
-    public record Offer(String id, long sizeBytes, String quantization, boolean hasTools) {}
-
-    /** Loads a model and waits until it serves; {@code Engine.load} is the real one. */
-    @FunctionalInterface
-    public interface ModelLoader {
-        void load(String modelId) throws InterruptedException;
-    }
+    public record Parts(NodeModels models, ModelPool pool, MemoryLedger ledger, HardwareReport hardware, Supplier<SystemMetrics> metrics,
+            PostureProbe posture, DeviceSigner signer, Supplier<Optional<Redacted>> account, String version, String publicKey,
+            String serialOfTests, InstantSource wall) {}
 
     public NodeReport(AgentConfig.Coordinator config, Parts parts) {
         this.config = config;
@@ -147,10 +133,10 @@ public final class NodeReport implements NodeSelf {
                 machine.chip().tier().toString(), machine.memoryGib(), round(parts.ledger().budgetBytes() / GIB),
                 new dev.darkbloom.agent.protocol.HardwareReport.CpuCores(cores.total(), cores.performance(), cores.efficiency()),
                 machine.gpuCores().orElse(0), machine.bandwidthGBps().orElse(0));
-        var offers = parts.offers();
+        AgentMessage.ModelsUpdate offered = offered();
         return new AgentMessage.Register(
                 hardware,
-                offers.stream().map(offer -> OfferedModel.text(offer.id(), offer.sizeBytes(), offer.quantization())).toList(),
+                offered.models(),
                 config.backendName(),
                 config.reportedVersion().orElse(parts.version()),
                 parts.publicKey(),
@@ -164,7 +150,7 @@ public final class NodeReport implements NodeSelf {
                 Optional.of(privacy(posture)),
                 List.of(),
                 config.privateOnly(),
-                ToolConstraints.enforcedFor(offers.stream().filter(Offer::hasTools).map(Offer::id).toList()),
+                offered.toolConstraints(),
                 Optional.empty());
     }
 
@@ -239,7 +225,7 @@ public final class NodeReport implements NodeSelf {
 
     @Override
     public AgentMessage.Heartbeat heartbeat(boolean draining, int inFlight, ServiceStats stats, long capacitySeq) {
-        List<ModelStatus> statuses = offered();
+        List<ModelStatus> statuses = offeredModels();
         boolean busy = inFlight > 0 || statuses.stream().anyMatch(status -> status.busySlots() > 0 || status.waiting() > 0);
         List<String> warm = statuses.stream().filter(status -> status.state() == ModelState.READY).map(ModelStatus::id).toList();
         Optional<String> active = statuses.stream().filter(status -> status.busySlots() > 0).map(ModelStatus::id).findFirst();
@@ -253,8 +239,9 @@ public final class NodeReport implements NodeSelf {
                 OptionalLong.empty());
     }
 
-    private List<ModelStatus> offered() {
-        return parts.pool().models().stream().filter(status -> parts.offers().stream().anyMatch(offer -> offer.id().equals(status.id()))).toList();
+    private List<ModelStatus> offeredModels() {
+        Set<String> ids = parts.models().offers().stream().map(NodeModels.Offer::id).collect(Collectors.toSet());
+        return parts.pool().models().stream().filter(status -> ids.contains(status.id())).toList();
     }
 
     private dev.darkbloom.agent.protocol.SystemMetrics metrics() {
@@ -305,7 +292,7 @@ public final class NodeReport implements NodeSelf {
 
     @Override
     public AgentMessage.CapacityQuote quote(CapacityProbe probe, boolean draining, long capacitySeq) {
-        Optional<ModelStatus> found = offered().stream().filter(status -> status.id().equals(probe.model())).findFirst();
+        Optional<ModelStatus> found = offeredModels().stream().filter(status -> status.id().equals(probe.model())).findFirst();
         if (found.isEmpty()) {
             return new AgentMessage.CapacityQuote(probe.quoteId(), capacitySeq, false, Optional.of(RejectionReason.SLOT_STATE), 0, 0, 0, 0,
                     Confidence.HIGH);
@@ -342,12 +329,12 @@ public final class NodeReport implements NodeSelf {
 
     @Override
     public double leastFirstContentMs(String modelId, int promptTokens) {
-        return offered().stream().filter(status -> status.id().equals(modelId)).findFirst()
+        return offeredModels().stream().filter(status -> status.id().equals(modelId)).findFirst()
                 .map(status -> FirstContent.of(status, promptTokens, 1).leastMs()).orElse(0.0);
     }
 
     private long weightBytes(String modelId) {
-        return parts.offers().stream().filter(offer -> offer.id().equals(modelId)).mapToLong(Offer::sizeBytes).findFirst().orElse(0);
+        return parts.models().offers().stream().filter(offer -> offer.id().equals(modelId)).mapToLong(NodeModels.Offer::sizeBytes).findFirst().orElse(0);
     }
 
     /** Returns the bytes that a load may take: what nobody has reserved, and what idle models would give up for it. */
@@ -362,20 +349,37 @@ public final class NodeReport implements NodeSelf {
             return Optional.of("this model is not offered here");
         }
         try {
-            parts.loader().load(modelId);
+            parts.models().load(modelId);
             return Optional.empty();
         } catch (AgentException e) {
             return Optional.of("the model cannot be loaded: " + e.code().wireCode());
         }
     }
 
-    @Override
-    public boolean has(String modelId) {
-        return isOffered(modelId);
+    private boolean isOffered(String modelId) {
+        return parts.models().offers().stream().anyMatch(offer -> offer.id().equals(modelId));
     }
 
-    private boolean isOffered(String modelId) {
-        return parts.offers().stream().anyMatch(offer -> offer.id().equals(modelId));
+    @Override
+    public void prefetch(String modelId, long priority, NodeModels.PrefetchNews news) {
+        parts.models().prefetch(modelId, priority, news);
+    }
+
+    @Override
+    public void desired(List<DesiredModel> models) {
+        parts.models().desired(models);
+    }
+
+    @Override
+    public AgentMessage.ModelsUpdate offered() {
+        return update(parts.models().offers());
+    }
+
+    /** Returns the message that tells of models. */
+    public static AgentMessage.ModelsUpdate update(List<NodeModels.Offer> offers) {
+        return new AgentMessage.ModelsUpdate(
+                offers.stream().map(offer -> OfferedModel.text(offer.id(), offer.sizeBytes(), offer.quantization())).toList(),
+                ToolConstraints.enforcedFor(offers.stream().filter(NodeModels.Offer::hasTools).map(NodeModels.Offer::id).toList()));
     }
 
     @Override

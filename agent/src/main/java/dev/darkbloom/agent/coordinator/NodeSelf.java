@@ -3,8 +3,10 @@ package dev.darkbloom.agent.coordinator;
 import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.ServiceStats;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /** What this node says of itself. {@link NodeReport} is the real one. */
@@ -50,8 +52,14 @@ public interface NodeSelf {
      */
     Optional<String> load(String modelId) throws InterruptedException;
 
-    /** Returns whether the model's file is on this machine and fit to be loaded. Reads files. */
-    boolean has(String modelId);
+    /** Has a build fetched, as {@link NodeModels#prefetch}. */
+    void prefetch(String modelId, long priority, NodeModels.PrefetchNews news);
+
+    /** Takes what the coordinator would like here, as {@link NodeModels#desired}. */
+    void desired(List<DesiredModel> models);
+
+    /** Returns what is offered now, for a coordinator that knows of models that come and go. Never blocks. */
+    AgentMessage.ModelsUpdate offered();
 
     /** Returns the key by which the coordinator's public list shows this node: base64 of a P-256 point. */
     String signingKey();

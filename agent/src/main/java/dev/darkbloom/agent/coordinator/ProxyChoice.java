@@ -1,5 +1,7 @@
 package dev.darkbloom.agent.coordinator;
 
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import java.net.URI;
 import java.util.Locale;
 import java.util.Map;
@@ -31,16 +33,21 @@ record ProxyChoice(Kind kind, String host, int port, Optional<Login> login) {
         }
     }
 
-    /** Returns the proxy for {@code address}; empty where it is reached without one, as this machine always is. */
+    /**
+     * Returns the proxy for {@code address}; empty where it is reached without one, as this machine always is.
+     *
+     * @throws AgentException {@code CONFIG_INVALID} where one is named that cannot be used: to go past it would be worse than not to go
+     */
     static Optional<ProxyChoice> of(Map<String, String> environment, CoordinatorAddress address) {
         if (address.isLoopback() || isExcluded(variable(environment, "no_proxy"), address.host(), address.port())) {
             return Optional.empty();
         }
-        String value = variable(environment, address.isTls() ? "https_proxy" : "http_proxy");
-        if (value.isEmpty()) {
-            value = variable(environment, "all_proxy");
+        String name = address.isTls() ? "https_proxy" : "http_proxy";
+        if (variable(environment, name).isEmpty()) {
+            name = "all_proxy";
         }
-        return value.isEmpty() ? Optional.empty() : parse(value);
+        String value = variable(environment, name);
+        return value.isEmpty() ? Optional.empty() : Optional.of(parse(name.toUpperCase(Locale.ROOT), value));
     }
 
     private static String variable(Map<String, String> environment, String name) {
@@ -69,30 +76,32 @@ record ProxyChoice(Kind kind, String host, int port, Optional<Login> login) {
         return false;
     }
 
-    private static Optional<ProxyChoice> parse(String value) {
+    private static ProxyChoice parse(String variable, String value) {
         URI uri;
         try {
             uri = URI.create(value.contains("://") ? value : "http://" + value);
         } catch (IllegalArgumentException e) {
-            return Optional.empty();
+            throw unusable(variable, "is no address");
         }
         if (uri.getHost() == null) {
-            return Optional.empty();
+            throw unusable(variable, "names no host");
         }
         Kind kind = switch (uri.getScheme().toLowerCase(Locale.ROOT)) {
             case "http" -> Kind.HTTP;
             case "socks", "socks5", "socks5h" -> Kind.SOCKS5;
-            default -> null; // a proxy that is itself spoken to over TLS is not among what Netty does
+            default -> throw unusable(variable, "names a proxy of a kind that is not spoken here; http://, socks5:// and socks5h:// are");
         };
-        if (kind == null) {
-            return Optional.empty();
-        }
         int port = uri.getPort() >= 0 ? uri.getPort() : kind == Kind.HTTP ? 80 : 1080;
         Optional<Login> login = Optional.ofNullable(uri.getUserInfo()).map(info -> {
             int colon = info.indexOf(':');
             return colon < 0 ? new Login(info, "") : new Login(info.substring(0, colon), info.substring(colon + 1));
         });
-        return Optional.of(new ProxyChoice(kind, uri.getHost(), port, login));
+        return new ProxyChoice(kind, uri.getHost(), port, login);
+    }
+
+    /** The value is not quoted: it may hold a password. */
+    private static AgentException unusable(String variable, String what) {
+        return AgentException.ofParam(ErrorCode.CONFIG_INVALID, variable, "the environment's " + variable + " " + what);
     }
 
     /** Returns host and port, for logs and {@code status}. */

@@ -73,6 +73,7 @@ final class RequestDesk implements AutoCloseable {
     };
     private final Deque<String> served = new ArrayDeque<>(); // guarded by lock; the latest first
     private long heldBytes; // guarded by lock; of bodies
+    private volatile boolean paused;
     private volatile boolean draining;
 
     /**
@@ -342,8 +343,8 @@ final class RequestDesk implements AutoCloseable {
         if (request.encryptedBody().isEmpty()) {
             return Optional.of(Failure.of("a request has to be encrypted", 400, FailureCode.ENCRYPTION_FAILURE, ErrorReason.CLIENT_ERROR, null));
         }
-        if (draining) {
-            return Optional.of(Failure.of(new AgentException(ErrorCode.DRAINING, "the agent is stopping")));
+        if (isDraining()) {
+            return Optional.of(Failure.of(new AgentException(ErrorCode.DRAINING, "provider draining for update")));
         }
         if (finished.containsKey(request.requestId())) {
             counters.duplicate();
@@ -467,7 +468,23 @@ final class RequestDesk implements AutoCloseable {
         draining = true;
     }
 
+    /** Takes nothing new until {@link #resume}. */
+    void pause() {
+        paused = true;
+    }
+
+    /** Takes requests again, unless the desk drains. */
+    void resume() {
+        paused = false;
+    }
+
+    /** Returns whether nothing is taken, for a while or for good. */
     boolean isDraining() {
+        return draining || paused;
+    }
+
+    /** Returns whether nothing is taken any more. */
+    boolean isEnding() {
         return draining;
     }
 

@@ -1,8 +1,6 @@
 package dev.darkbloom.agent.coordinator;
 
 import java.time.Duration;
-import java.util.Optional;
-import javax.net.ssl.SSLContext;
 
 /**
  * Limits of the connection.
@@ -11,11 +9,10 @@ import javax.net.ssl.SSLContext;
  * @param frameBytes largest message taken, in one frame or several
  * @param heldBytes what may lie unread before the socket stops reading; one message more may come
  * @param unsentBytes what may lie unsent before senders wait
- * @param tls trusted authorities other than the system's; for tests
  * @param userAgent header of the handshake
  */
-record SocketSettings(Duration connectLimit, int frameBytes, long heldBytes, int unsentBytes, Optional<SSLContext> tls, String userAgent) {
+record SocketSettings(Duration connectLimit, int frameBytes, long heldBytes, int unsentBytes, String userAgent) {
     static SocketSettings defaults(String userAgent) {
-        return new SocketSettings(Duration.ofSeconds(20), 64 << 20, 64L << 20, 256 << 10, Optional.empty(), userAgent);
+        return new SocketSettings(Duration.ofSeconds(20), 64 << 20, 64L << 20, 256 << 10, userAgent);
     }
 }

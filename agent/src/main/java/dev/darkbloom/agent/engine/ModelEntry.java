@@ -25,6 +25,8 @@ final class ModelEntry {
     long retryAtNanos;
     /** Whether the model is on its way out only because another one needs its room; who asks for it then waits instead of being refused. */
     boolean evicted;
+    /** Whether it was unregistered; it is never loaded again then. */
+    boolean removed;
     /** 0 to 1; written by {@code model-loader}. */
     volatile double loadProgress;
 

@@ -58,9 +58,22 @@ final class ModelTable {
     ModelEntry entry(String modelId) {
         ModelEntry entry = entries.get(modelId);
         if (entry == null) {
-            // The name came from a request and may be anything: it is not repeated.
-            throw new AgentException(ErrorCode.UNKNOWN_MODEL, "there is no model of that name here");
+            throw unknown();
         }
+        return entry;
+    }
+
+    /** The name came from a request and may be anything: it is not repeated. */
+    static AgentException unknown() {
+        return new AgentException(ErrorCode.UNKNOWN_MODEL, "there is no model of that name here");
+    }
+
+    /** Takes a model out of the table: nobody finds it any more, and who waits for it is told so. Locked. */
+    ModelEntry remove(String modelId) {
+        ModelEntry entry = entry(modelId);
+        entries.remove(modelId);
+        entry.removed = true;
+        changed.signalAll();
         return entry;
     }
 

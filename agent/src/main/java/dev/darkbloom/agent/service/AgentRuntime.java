@@ -148,7 +148,8 @@ public final class AgentRuntime implements AutoCloseable {
             }
             Optional<CoordinatorParts> coordinator = Optional.empty();
             if (address.isPresent()) {
-                coordinator = Optional.of(CoordinatorParts.start(address.get(), config, home, engine, ledger, models, completions, closer));
+                coordinator = Optional.of(CoordinatorParts.start(address.get(), config, home, engine, ledger, models, machine, completions,
+                        closer));
                 agent.connects(coordinator.get());
                 LinkMeters.register(registry, coordinator.get().link(), InstantSource.system());
             }

@@ -5,10 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.testing.coordinator.Asked;
+import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Asked;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.End;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Node;
+import dev.darkbloom.agent.testing.coordinator.Node;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -57,8 +57,8 @@ class ChaosTest {
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
             var settings = new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofMillis(800), Duration.ofSeconds(75),
                     Duration.ofSeconds(60), false, Duration.ofMillis(200), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
-            var parts = new CoordinatorLink.Parts(CoordinatorAddress.parse(coordinator.url()), node, node, node.keys, Optional.of(node.signer),
-                    settings.heartbeat(), "test/1", Map.of());
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty()), node, node, node.keys, Optional.of(node.signer),
+                    settings.heartbeat(), "test/1");
             // A random number that is always small: waiting is not what is tried here.
             var hasty = new Random(SEED) {
                 @Override

@@ -22,6 +22,7 @@ import io.netty.channel.nio.NioIoHandler;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -76,7 +77,7 @@ final class ChunkCost {
             return thread;
         }, NioIoHandler.newFactory());
         try (var peer = new SwallowingPeer(); BoxKeys provider = BoxKeys.generate(); BoxKeys consumer = BoxKeys.generate();
-                CoordinatorSocket socket = CoordinatorSocket.open(CoordinatorAddress.parse(peer.url()), Optional.empty(),
+                CoordinatorSocket socket = CoordinatorSocket.open(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()),
                         SocketSettings.defaults("benchmark"), loop)) {
             for (int i = 0; i < warmups; i++) {
                 answer(socket, provider, consumer, loop, io.get());

@@ -17,6 +17,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -193,7 +194,7 @@ class CoordinatorSocketTest {
 
     @Test
     void aFloodIsNotReadFasterThanItIsTaken() throws Exception {
-        var settings = new SocketSettings(Duration.ofSeconds(5), 1 << 20, 1 << 20, 64 << 10, Optional.empty(), "test/1");
+        var settings = new SocketSettings(Duration.ofSeconds(5), 1 << 20, 1 << 20, 64 << 10, "test/1");
         try (var socket = dial(settings)) {
             var connection = peer.accept();
             for (int i = 0; i < 400; i++) {
@@ -212,7 +213,7 @@ class CoordinatorSocketTest {
 
     @Test
     void aReaderThatStallsMakesSendersWait() throws Exception {
-        var settings = new SocketSettings(Duration.ofSeconds(5), 1 << 20, 1 << 20, 64 << 10, Optional.empty(), "test/1");
+        var settings = new SocketSettings(Duration.ofSeconds(5), 1 << 20, 1 << 20, 64 << 10, "test/1");
         try (var socket = dial(settings); var arena = Arena.ofConfined()) {
             var connection = peer.accept();
             connection.read(false);
@@ -242,11 +243,11 @@ class CoordinatorSocketTest {
     }
 
     private CoordinatorSocket dial(String url, SocketSettings settings) throws Exception {
-        return CoordinatorSocket.open(CoordinatorAddress.parse(url), Optional.empty(), settings, loop);
+        return CoordinatorSocket.open(CoordinatorRoute.of(CoordinatorAddress.parse(url), Map.of(), Optional.empty()), settings, loop);
     }
 
     private static SocketSettings limited(Duration connect, int frameBytes) {
-        return new SocketSettings(connect, frameBytes, 64 << 20, 64 << 10, Optional.empty(), "test/1");
+        return new SocketSettings(connect, frameBytes, 64 << 20, 64 << 10, "test/1");
     }
 
     private static MemorySegment text(String text) {

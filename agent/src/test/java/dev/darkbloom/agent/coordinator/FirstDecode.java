@@ -52,8 +52,8 @@ final class FirstDecode {
             engine.register(LoadedModels.spec("demo", TestModels.demo(), 2048, 4), false);
             engine.load("demo");
             var completions = new Completions(engine, CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-            var parts = new CoordinatorLink.Parts(CoordinatorAddress.parse(peer.url()), node, completions::relay, node.keys, Optional.empty(),
-                    java.time.Duration.ofSeconds(5), "benchmark", Map.of());
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()), node, completions::relay, node.keys, Optional.empty(),
+                    java.time.Duration.ofSeconds(5), "benchmark");
             var link = LinkSettings.defaults("benchmark");
             try (var _ = CoordinatorLink.start(parts, link, NanoClock.SYSTEM, InstantSource.system(), RandomGenerator.getDefault());
                     BoxKeys consumer = BoxKeys.generate(); RequestBox box = consumer.boxWith(node.keys.publicKey())) {

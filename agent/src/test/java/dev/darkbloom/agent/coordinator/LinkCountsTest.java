@@ -5,9 +5,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.coordinator.LinkCounts.CancelStage;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Asked;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator.Node;
+import dev.darkbloom.agent.testing.coordinator.Node;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -25,8 +25,8 @@ class LinkCountsTest {
     @Test
     void whatALinkDoesIsCountedAcrossConnections(@TempDir Path folder) {
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
-            var parts = new CoordinatorLink.Parts(CoordinatorAddress.parse(coordinator.url()), node, node, node.keys, Optional.empty(),
-                    Duration.ofMillis(50), "test", Map.of());
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty()), node, node, node.keys, Optional.empty(),
+                    Duration.ofMillis(50), "test");
             try (CoordinatorLink link = CoordinatorLink.start(parts, LinkSettings.defaults("test").withHeartbeat(Duration.ofMillis(50)),
                     NanoClock.SYSTEM, InstantSource.system(), new Random(1))) {
                 Node seen = coordinator.awaitNode();

@@ -8,6 +8,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.DataSize;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.crypto.SoftwareSigner;
@@ -33,6 +34,7 @@ import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.Confidence;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.MessageEncoder;
 import dev.darkbloom.agent.protocol.RejectionReason;
 import dev.darkbloom.agent.protocol.ServiceStats;
@@ -283,17 +285,36 @@ class NodeReportTest {
                 OptionalDouble.of(120), Optional.of("SERIAL"), new OsVersion("macOS", "26.0", ""), false);
         var metrics = new SystemMetrics(OptionalDouble.of(0.5), OptionalDouble.of(0.25), Thermal.measured(ThermalState.NOMINAL, "x"), Optional.empty(),
                 PowerState.UNKNOWN, NOW);
-        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
-                claimed);
-        return new NodeReport(config, new NodeReport.Parts(List.of(new NodeReport.Offer("org/m", offeredBytes, "Q8_0", true)), pool, id -> {
-            if (loadFailure != null) {
-                throw loadFailure;
+        var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
+                Optional.empty(), false,
+                claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+        var models = new NodeModels() {
+            @Override
+            public List<Offer> offers() {
+                return List.of(new Offer("org/m", offeredBytes, "Q8_0", true));
             }
-        }, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> {
+
+            @Override
+            public void load(String modelId) {
+                if (loadFailure != null) {
+                    throw loadFailure;
+                }
+            }
+
+            @Override
+            public void prefetch(String modelId, long priority, PrefetchNews news) {
+                news.failed("not in this test");
+            }
+
+            @Override
+            public void desired(List<DesiredModel> models) {
+                throw new AssertionError("nothing is desired in this test");
+            }
+        };
+        return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> {
             postures++;
             return posture;
-        }, SoftwareSigner.open(folder.resolve("key")), () -> account, "0.1.0", "KEY",
-                "HOME", () -> now));
+        }, SoftwareSigner.open(folder.resolve("key")), () -> account, "0.1.0", "KEY", "HOME", () -> now));
     }
 
     private static JsonNode json(AgentMessage message) throws IOException {

@@ -1,7 +1,10 @@
 package dev.darkbloom.agent.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -62,9 +65,13 @@ class ProxyChoiceTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"https://a:1", "ftp://a:1", ":::", "http://"})
-    void aProxyThatCannotBeSpokenToIsNoProxy(String value) {
-        assertThat(ProxyChoice.of(Map.of("https_proxy", value), SECURE)).isEmpty();
+    @CsvSource({"https://a:1, kind", "ftp://a:1, kind", ":::, no host", "http://, no address", "me:secret@, no host"})
+    void aProxyThatCannotBeUsedIsAnErrorAndIsNotGonePast(String value, String reason) {
+        assertThatThrownBy(() -> ProxyChoice.of(Map.of("https_proxy", value), SECURE)).isInstanceOfSatisfying(AgentException.class, e -> {
+            assertThat(e.code()).isEqualTo(ErrorCode.CONFIG_INVALID);
+            assertThat(e.getMessage()).contains("HTTPS_PROXY").contains(reason).doesNotContain("secret");
+        });
+        assertThat(ProxyChoice.of(Map.of("https_proxy", value, "no_proxy", "c.example"), SECURE)).isEmpty();
     }
 
     private static Optional<String> name(Map<String, String> environment, CoordinatorAddress address) {

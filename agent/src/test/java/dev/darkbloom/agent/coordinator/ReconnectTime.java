@@ -1,12 +1,14 @@
 package dev.darkbloom.agent.coordinator;
 
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.DataSize;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.engine.MemoryLedger;
 import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.hardware.HardwareProbe;
 import dev.darkbloom.agent.hardware.PostureProbe;
 import dev.darkbloom.agent.hardware.SystemMetrics;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.testing.FakeModelPool;
 import dev.darkbloom.agent.testing.ManualClock;
 import dev.darkbloom.agent.testing.coordinator.WebSocketPeer;
@@ -50,8 +52,8 @@ final class ReconnectTime {
         WebSocketPeer peer = WebSocketPeer.open();
         int port = peer.port();
         try (var node = new TestNode(folder)) {
-            var parts = new CoordinatorLink.Parts(CoordinatorAddress.parse(peer.url()), report(node, wall), node, node.keys, Optional.empty(),
-                    Duration.ofSeconds(5), "benchmark", Map.of());
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()), report(node, wall), node, node.keys, Optional.empty(),
+                    Duration.ofSeconds(5), "benchmark");
             try (var _ = CoordinatorLink.start(parts, LinkSettings.defaults("benchmark"), NanoClock.SYSTEM, wall, RandomGenerator.getDefault())) {
                 awaitReport(peer.accept());
                 var times = new long[2][restarts];
@@ -92,11 +94,29 @@ final class ReconnectTime {
             LockSupport.parkNanos(toolTime.toNanos());
             return real.posture();
         };
-        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
-                TestPosture.OFF);
-        return new NodeReport(config, new NodeReport.Parts(List.of(new NodeReport.Offer("demo", 1, "Q8_0", true)),
-                new FakeModelPool(new ManualClock(), "demo"), _ -> { }, new MemoryLedger(4L << 30), HardwareProbe.ofThisSystem().report(),
+        var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
+                Optional.empty(), false, TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+        return new NodeReport(config, new NodeReport.Parts(new OneModel(), new FakeModelPool(new ManualClock(), "demo"), new MemoryLedger(4L << 30), HardwareProbe.ofThisSystem().report(),
                 () -> SystemMetrics.unknown("not measured", wall.instant()), posture, node.signer, Optional::empty, "0.1.0", node.keys.publicKey(),
                 "BENCHMARK", wall));
+    }
+
+    /** A model that is there and stays. */
+    private static final class OneModel implements NodeModels {
+        @Override
+        public List<Offer> offers() {
+            return List.of(new Offer("demo", 1, "Q8_0", true));
+        }
+
+        @Override
+        public void load(String modelId) {}
+
+        @Override
+        public void prefetch(String modelId, long priority, PrefetchNews news) {
+            news.failed("not in a benchmark");
+        }
+
+        @Override
+        public void desired(List<DesiredModel> models) {}
     }
 }

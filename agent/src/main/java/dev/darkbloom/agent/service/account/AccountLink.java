@@ -7,6 +7,7 @@ import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.service.control.StatusReport;
 import java.util.Map;
 import java.util.Optional;
@@ -15,13 +16,11 @@ import java.util.function.Supplier;
 /** What {@code login} and {@code logout} do. Any thread. */
 public final class AccountLink {
     private final AgentHome home;
-    private final CoordinatorAddress address;
-    private final Map<String, String> environment;
+    private final CoordinatorRoute route;
 
-    private AccountLink(AgentHome home, CoordinatorAddress address, Map<String, String> environment) {
+    private AccountLink(AgentHome home, CoordinatorRoute route) {
         this.home = home;
-        this.address = address;
-        this.environment = environment;
+        this.route = route;
     }
 
     /**
@@ -32,7 +31,7 @@ public final class AccountLink {
     public static AccountLink at(AgentHome home, AgentConfig config, Optional<String> url, Map<String, String> environment) {
         String text = url.or(() -> config.coordinator().url()).orElseThrow(() -> new AgentException(ErrorCode.COORDINATOR_MISSING,
                 "no coordinator is set, and none is built in; give --coordinator-url, or set coordinator.url"));
-        return new AccountLink(home, CoordinatorAddress.parse(text), environment);
+        return new AccountLink(home, CoordinatorRoute.of(CoordinatorAddress.parse(text), environment, config.coordinator().caFile()));
     }
 
     /**
@@ -41,7 +40,7 @@ public final class AccountLink {
      * @return the account, in words for a person
      */
     public String login(DeviceLogin.Prompt prompt) throws InterruptedException {
-        try (var http = new CoordinatorHttp(address, environment)) {
+        try (var http = new CoordinatorHttp(route)) {
             DeviceLogin.Linked linked = new DeviceLogin(http).run(prompt);
             AccountToken.write(home.accountToken(), linked.token());
             return linked.account().map(id -> "account " + id).orElse("your account");
@@ -49,9 +48,9 @@ public final class AccountLink {
     }
 
     /** Checks whether the owner's requests reach the running agent; parameters as in {@link SelfRouteCheck#run}. */
-    public static SelfRouteCheck.Finding selfRoute(String url, Map<String, String> environment, Supplier<StatusReport> status, String model,
+    public static SelfRouteCheck.Finding selfRoute(AgentConfig config, String url, Map<String, String> environment, Supplier<StatusReport> status, String model,
             Redacted key) throws InterruptedException {
-        try (var http = new CoordinatorHttp(CoordinatorAddress.parse(url), environment)) {
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(url), environment, config.coordinator().caFile()))) {
             return new SelfRouteCheck(http, status).run(model, key);
         }
     }

@@ -83,7 +83,7 @@ public record Gates(List<Gate> list) {
         if (link.state() == LinkState.CONNECTING && link.lastEnd().isEmpty()) {
             return Gate.unknown("network", "connecting to " + link.address());
         }
-        return Gate.fail("network", link.state().word() + why, link.state().advice(), link.since());
+        return Gate.fail("network", link.state().word() + why, link.advice(), link.since());
     }
 
     private static Gate login(Facts facts) {

@@ -11,6 +11,7 @@ import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.config.ConfigValues;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.testing.coordinator.HttpPeer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -164,7 +165,7 @@ class DeviceLoginTest {
     }
 
     private DeviceLogin.Linked login() throws InterruptedException {
-        try (var http = new CoordinatorHttp(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of())) {
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of(), Optional.empty()))) {
             return new DeviceLogin(http, pauses::add).run((code, uri, expiresIn) -> shown.add(code + " " + uri + " " + expiresIn));
         }
     }

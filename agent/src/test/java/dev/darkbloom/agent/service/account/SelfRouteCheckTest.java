@@ -7,6 +7,7 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
+import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.service.account.SelfRouteCheck.Finding;
 import dev.darkbloom.agent.service.control.StatusReport;
 import dev.darkbloom.agent.testing.coordinator.HttpPeer;
@@ -78,14 +79,14 @@ class SelfRouteCheckTest {
     }
 
     private Finding check(List<String> recent) throws InterruptedException {
-        try (var http = new CoordinatorHttp(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of())) {
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of(), Optional.empty()))) {
             return new SelfRouteCheck(http, () -> report(recent), _ -> { }).run("m", new Redacted("sk-db-secret"));
         }
     }
 
     private static StatusReport report(List<String> recent) {
         var coordinator = new StatusReport.Coordinator("ws://x", Optional.empty(), "connected", "", Instant.EPOCH, Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.empty(), Optional.empty(), 0, "no", false, "llama.cpp", false, List.of("m"), 0, 0, 0, 0, 0, 0, 0, 0, recent,
+                Optional.empty(), Optional.empty(), Optional.empty(), 0, "no", false, "llama.cpp", false, List.of("m"), 0, 0, 0, 0, 0, 0, 0, 0, recent, List.of(),
                 List.of(CLOSED, new StatusReport.Gate("drain", "pass", true, "", "", Optional.empty())), List.of());
         return new StatusReport("ready", "", "coordinator", 1, "", "", "", "", Instant.EPOCH, 0, Optional.empty(), Optional.of(coordinator), List.of(),
                 new StatusReport.Memory(0, 0, 0, 0), "", "", "");

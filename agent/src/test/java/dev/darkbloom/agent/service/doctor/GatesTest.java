@@ -3,6 +3,7 @@ package dev.darkbloom.agent.service.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.DataSize;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.LinkEnd;
@@ -57,13 +58,23 @@ class GatesTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = LinkState.class, names = {"WAITING", "UNAUTHORIZED", "OUTDATED", "NOT_A_COORDINATOR", "UNTRUSTED", "REPLACED", "STOPPED"})
+    @EnumSource(value = LinkState.class, names = {"WAITING", "UNAUTHORIZED", "OUTDATED", "NOT_A_COORDINATOR", "UNTRUSTED", "PROXY_REFUSED", "REPLACED", "STOPPED"})
     void withoutAConnectionNothingComesAndTheReasonIsTold(LinkState without) {
         state = without;
         lastEnd = Optional.of(new LinkEnd(LinkEnd.Kind.UNREACHABLE, "no connection: refused"));
 
         assertThat(failed("network").detail()).contains(without.word()).contains("refused");
         assertThat(failed("network").remedy()).isEqualTo(without.advice());
+    }
+
+    @Test
+    void whatIsKnownOfTheReasonIsTheRemedy() {
+        state = LinkState.UNTRUSTED;
+        lastEnd = Optional.of(new LinkEnd(LinkEnd.Kind.UNTRUSTED, "expired", Optional.of("renew it"), Optional.empty()));
+        assertThat(failed("network").remedy()).isEqualTo("renew it");
+
+        state = LinkState.CONNECTING; // about to find out whether it still holds
+        assertThat(failed("network").remedy()).isEqualTo(LinkState.CONNECTING.advice());
     }
 
     @Test
@@ -185,10 +196,12 @@ class GatesTest {
     }
 
     private Gates gates() {
-        var config = new AgentConfig.Coordinator(Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(), Optional.empty(), false, claimed);
+        var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(),
+                Optional.empty(), false, claimed,
+                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
                 Optional.of(NOW), Optional.of(NOW), challenge, false, trust, mismatches, listed, manifest,
-                new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
+                Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
         return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), loggedIn, posture, metrics, NOW));

@@ -54,10 +54,12 @@ public final class WebSocketPeer implements AutoCloseable {
     private final BlockingQueue<Connection> accepted = new LinkedBlockingQueue<>();
     private final AtomicInteger handshakes = new AtomicInteger();
     private final Channel listener;
+    private final boolean secure;
     private volatile int refusal;
     private volatile Function<FullHttpRequest, Optional<String>> pages = _ -> Optional.empty();
 
     private WebSocketPeer(int port, Optional<SslContext> tls) {
+        secure = tls.isPresent();
         listener = new ServerBootstrap().group(loop).channel(NioServerSocketChannel.class)
                 .option(io.netty.channel.ChannelOption.SO_REUSEADDR, true)
                 .childHandler(new ChannelInitializer<Channel>() {
@@ -95,7 +97,7 @@ public final class WebSocketPeer implements AutoCloseable {
 
     /** Returns the address as an agent is told it. */
     public String url() {
-        return "ws://127.0.0.1:" + port() + PATH;
+        return (secure ? "wss://localhost:" : "ws://127.0.0.1:") + port() + PATH;
     }
 
     /** Answers handshakes with an HTTP status from now on; 0 accepts them. */

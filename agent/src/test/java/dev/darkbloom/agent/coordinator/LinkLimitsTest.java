@@ -1,0 +1,97 @@
+package dev.darkbloom.agent.coordinator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.darkbloom.agent.testing.coordinator.Asked;
+import dev.darkbloom.agent.testing.coordinator.Asked.End;
+import dev.darkbloom.agent.testing.coordinator.Node;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What a link does not take, or gives up: drains, too many requests, deadlines. */
+class LinkLimitsTest extends LinkTest {
+    @Test
+    void aDrainingNodeRefusesWhatIsNewAndFinishesWhatRuns() throws Exception {
+        Node seen = connect();
+        Asked held = seen.ask("hold");
+        held.awaitChunk();
+
+        assertThat(link.drain(Duration.ofMillis(10))).isFalse();
+        Asked late = seen.ask("say 1");
+
+        assertThat(late.awaitEnd()).isInstanceOfSatisfying(End.Failed.class, failed -> {
+            assertThat(failed.status()).isEqualTo(503);
+            assertThat(failed.reason()).isEqualTo("draining");
+            assertThat(failed.error()).isEqualTo("provider draining for update");
+        });
+        assertThat(seen.heartbeat(report -> report.path("status").asText().equals("draining"))).isNotNull();
+        assertThat(link.status().state()).isEqualTo(LinkState.DRAINING);
+        seen.cancel(held.id());
+        assertThat(link.drain(Duration.ofSeconds(10))).isTrue();
+        link.close();
+        assertThat(seen.connection().awaitEnd()).isEqualTo("1000");
+        assertThat(link.status().state()).isEqualTo(LinkState.STOPPED);
+    }
+
+    @Test
+    void aDrainIsSettledWithANewerCoordinator() throws Exception {
+        Node seen = connect();
+        seen.send("{\"type\":\"trust_status\",\"trust_level\":\"none\",\"status\":\"online\"}");
+        await().untilAsserted(() -> assertThat(link.status().isLater()).isTrue());
+        var drained = Thread.ofVirtual().start(() -> {
+            try {
+                link.drain(Duration.ofSeconds(5));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+
+        var drain = seen.other();
+        assertThat(drain.path("type").asText()).isEqualTo("provider_drain");
+        seen.send("{\"type\":\"provider_drain_ack\",\"request_id\":\"" + drain.path("request_id").asText() + "\"}");
+
+        assertThat(drained.join(Duration.ofMillis(1500))).isTrue();
+    }
+
+    @Test
+    void moreRequestsThanItTakesAreRefusedAsBusy() {
+        var limits = new RequestDesk.Limits(2, Duration.ofSeconds(60), Duration.ofSeconds(60));
+        start(Optional.empty(), withDesk(limits));
+        Node seen = coordinator.awaitNode();
+        Asked first = seen.ask("hold");
+        Asked second = seen.ask("hold");
+        first.awaitChunk();
+        second.awaitChunk();
+
+        assertThat(seen.ask("say 1").awaitEnd()).isInstanceOfSatisfying(End.Failed.class, failed -> {
+            assertThat(failed.status()).isEqualTo(503);
+            assertThat(failed.reason()).isEqualTo("queue_full");
+        });
+    }
+
+    @Test
+    void whatCannotBeginInTimeIsGivenUp() {
+        Asked asked = connect().ask(UUID.randomUUID().toString(), "wait", Optional.of("\"first_content_budget_ms\":50"));
+
+        assertThat(asked.awaitEnd()).isInstanceOfSatisfying(End.Failed.class, failed -> {
+            assertThat(failed.status()).isEqualTo(503);
+            assertThat(failed.reason()).isEqualTo("deadline_unreachable");
+        });
+    }
+
+    @ParameterizedTest
+    @CsvSource({"wait, prefill_stall", "hold, decode_stall"})
+    void whatMakesNoProgressIsGivenUp(String what, String cause) {
+        start(Optional.empty(), withDesk(new RequestDesk.Limits(10, Duration.ofMillis(100), Duration.ofMillis(100))));
+
+        assertThat(coordinator.awaitNode().ask(what).awaitEnd()).isInstanceOfSatisfying(End.Failed.class, failed -> {
+            assertThat(failed.status()).isEqualTo(504);
+            assertThat(failed.message().path("terminal_cause").asText()).isEqualTo(cause);
+        });
+    }
+}
