@@ -19,7 +19,7 @@ record Quantiles(long[] nanos) {
 
     /** Returns members of a JSON object whose names begin with {@code name}, in units of {@code unit} nanoseconds. */
     String json(String name, double unit) {
-        return String.format(Locale.ROOT, "\"%s_p50\": %.2f, \"%s_p90\": %.2f, \"%s_p99\": %.2f", name, at(0.5) / unit, name, at(0.9) / unit,
+        return String.format(Locale.ROOT, "\"%s_p10\": %.2f, \"%s_p50\": %.2f, \"%s_p90\": %.2f, \"%s_p99\": %.2f", name, at(0.1) / unit, name, at(0.5) / unit, name, at(0.9) / unit,
                 name, at(0.99) / unit);
     }
 }
