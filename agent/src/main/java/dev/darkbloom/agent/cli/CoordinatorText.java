@@ -48,7 +48,7 @@ final class CoordinatorText {
 
     private static String work(StatusReport.Coordinator coordinator) {
         return switch (coordinator.eligible()) {
-            case "yes" -> "can come: every gate is open";
+            case "yes" -> "can come: every gate that this machine sees is open";
             case "no" -> coordinator.gates().stream().filter(gate -> gate.isRequired() && gate.verdict().equals("fail")).findFirst()
                     .map(gate -> "cannot come: " + gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))
                     .orElse("cannot come");

@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
         footer = {
             "",
             "Shows a code that you confirm in a browser, on this machine or another. The token lies in the agent's home, readable by you",
-            "only; a running agent uses it from its next connection on."
+            "only. A running agent connects anew to tell the coordinator; requests that it is answering then are lost."
         })
 final class LoginCommand implements Callable<Integer> {
     private final DarkbloomAgent root;
@@ -38,6 +38,11 @@ final class LoginCommand implements Callable<Integer> {
         });
         terminal.out().println("this machine belongs to " + account);
         terminal.err().println("the token is in " + root.home().accountToken());
+        switch (AccountLink.tellAgent(root.home())) {
+            case NONE -> { }
+            case ANEW -> terminal.err().println("the running agent tells the coordinator now");
+            case LATER -> terminal.err().println("the running agent tells the coordinator when it connects again: restart it");
+        }
         return 0;
     }
 }

@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
 @Command(
         name = "logout",
         description = "Unbind this machine from its account.",
-        footer = {"", "Removes the token. A running agent stays bound until it connects again: restart it to be sure."})
+        footer = {"", "Removes the token. A running agent connects anew to tell the coordinator; requests that it is answering then are lost."})
 final class LogoutCommand implements Callable<Integer> {
     private final DarkbloomAgent root;
 
@@ -20,6 +20,13 @@ final class LogoutCommand implements Callable<Integer> {
     public Integer call() {
         boolean removed = AccountLink.logout(root.home());
         root.terminal().out().println(removed ? "this machine belongs to no account any more" : "this machine belonged to no account");
+        if (removed) {
+            switch (AccountLink.tellAgent(root.home())) {
+                case NONE -> { }
+                case ANEW -> root.terminal().err().println("the running agent tells the coordinator now");
+                case LATER -> root.terminal().err().println("the running agent stays bound until it connects again: restart it");
+            }
+        }
         return 0;
     }
 }

@@ -5,7 +5,6 @@ import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
 import dev.darkbloom.agent.crypto.ReplayGuard;
 import dev.darkbloom.agent.crypto.RequestOpener;
-import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.MessageDecoder;
 import io.netty.channel.EventLoopGroup;
@@ -13,8 +12,6 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.InstantSource;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -46,8 +43,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     private final CoordinatorRoute route;
     private final NodeSelf self;
     private final LinkSettings settings;
-    private final NanoClock clock;
-    private final InstantSource wall;
+    private final LinkClocks clocks;
     private final RandomGenerator random;
     private final LinkBoard board;
     private final RequestDesk desk;
@@ -56,9 +52,10 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     private final Thread thread;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private Session session; // guarded by lock, as are the next two
+    private Session session; // guarded by lock, as are the next three
     private boolean stopping;
     private boolean hurry;
+    private long renewals;
     private volatile Optional<ListWatch> watch = Optional.empty();
 
     /**
@@ -70,31 +67,30 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     public record Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
             Duration heartbeat, String userAgent) {}
 
-    private CoordinatorLink(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
+    private CoordinatorLink(Parts parts, LinkSettings settings, LinkClocks clocks, RandomGenerator random) {
         route = parts.route();
         self = parts.self();
         this.settings = settings;
-        this.clock = clock;
-        this.wall = wall;
+        this.clocks = clocks;
         this.random = random;
-        board = new LinkBoard(wall);
+        board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clock, self::leastFirstContentMs);
+                settings.desk(), clocks.nanos(), self::leastFirstContentMs);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
-            watch = Optional.of(new ListWatch(new CoordinatorHttp(route), self.signingKey(), board, wall, this::forgotten));
+            watch = Optional.of(new ListWatch(new CoordinatorHttp(route), self.signingKey(), board, clocks.wall(), this::forgotten));
         }
     }
 
     /** Starts to connect, and returns at once. */
     public static CoordinatorLink start(Parts parts) {
-        return start(parts, LinkSettings.defaults(parts.userAgent()).withHeartbeat(parts.heartbeat()), NanoClock.SYSTEM, InstantSource.system(),
+        return start(parts, LinkSettings.defaults(parts.userAgent()).withHeartbeat(parts.heartbeat()), LinkClocks.ofThisSystem(),
                 RandomGenerator.getDefault());
     }
 
-    static CoordinatorLink start(Parts parts, LinkSettings settings, NanoClock clock, InstantSource wall, RandomGenerator random) {
-        var link = new CoordinatorLink(parts, settings, clock, wall, random);
+    static CoordinatorLink start(Parts parts, LinkSettings settings, LinkClocks clocks, RandomGenerator random) {
+        var link = new CoordinatorLink(parts, settings, clocks, random);
         link.thread.start();
         link.watch.ifPresent(watching -> watching.start(settings.listing()));
         return link;
@@ -112,14 +108,15 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         int refusedMessages = 0;
         try {
             while (!isStopping()) {
-                Instant begun = null;
+                long begun = Long.MIN_VALUE;
                 LinkEnd end;
                 try {
                     board.connecting();
+                    long renewed = renewals();
                     AgentMessage.Register registration = self.registration();
                     try (var socket = CoordinatorSocket.open(route, settings.socket(), loop)) {
-                        begun = wall.instant();
-                        end = serve(socket, registration);
+                        begun = clocks.elapsed().nanos();
+                        end = serve(socket, registration, renewed);
                     }
                 } catch (Unopened e) {
                     end = e.end();
@@ -127,9 +124,10 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
                     log.error("the connection ended by a defect", e);
                     end = new LinkEnd(LinkEnd.Kind.LOST, e.getClass().getSimpleName());
                 }
-                replaced = end.kind() == LinkEnd.Kind.REPLACED ? replaced + 1 : 0;
-                Duration lasted = begun == null ? Duration.ZERO : Duration.between(begun, wall.instant());
-                refusedMessages = end.kind() != LinkEnd.Kind.VIOLATION ? 0 : lasted.compareTo(Backoff.LASTED) >= 0 ? 1 : refusedMessages + 1;
+                Duration lasted = begun == Long.MIN_VALUE ? Duration.ZERO : Duration.ofNanos(clocks.elapsed().nanos() - begun);
+                boolean hasLasted = lasted.compareTo(Backoff.LASTED) >= 0; // then it is no end "in a row"
+                replaced = end.kind() != LinkEnd.Kind.REPLACED ? 0 : hasLasted ? 1 : replaced + 1;
+                refusedMessages = end.kind() != LinkEnd.Kind.VIOLATION ? 0 : hasLasted ? 1 : refusedMessages + 1;
                 board.warn(refusedMessages < MOST_VIOLATIONS ? Optional.empty() : Optional.of(VIOLATION_WARNING));
                 pauseAfter(end, lasted, backoff, replaced);
             }
@@ -140,13 +138,25 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         }
     }
 
-    private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration) throws InterruptedException {
-        var serving = new Session(socket, self, desk, decoder, settings, clock, wall, board);
+    private long renewals() {
+        lock.lock();
+        try {
+            return renewals;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Serves on {@code socket}, but not for long when something was renewed after {@code registration} was made. */
+    private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration, long renewed) throws InterruptedException {
+        var serving = new Session(socket, self, desk, decoder, settings, clocks, board);
         lock.lock();
         try {
             session = serving;
             if (stopping) {
                 serving.ask(() -> serving.end(stopped()));
+            } else if (renewals != renewed) {
+                serving.ask(() -> serving.end(renewed()));
             }
         } finally {
             lock.unlock();
@@ -182,7 +192,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
             wait = Duration.ofNanos(nanos / 2 + random.nextLong(nanos / 2 + 1));
         }
         wait = end.retryAfter().map(wait::plus).orElse(wait); // not all at once then, either
-        board.ended(end, end.kind().state(), backoff.failures(), wall.instant().plus(wait));
+        board.ended(end, end.kind().state(), backoff.failures(), clocks.wall().instant().plus(wait));
         if (wait.compareTo(NodeSelf.MEASURED_FOR) < 0) {
             Thread.ofVirtual().name("task-posture").start(this::prepare); // a Mac's tools take as long as the pause
         }
@@ -234,11 +244,16 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         lock.lock();
         try {
             hurry = true;
+            renewals++;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
-        ask(at -> at.end(new LinkEnd(LinkEnd.Kind.RENEWED, "what is offered has changed")));
+        ask(at -> at.end(renewed()));
+    }
+
+    private static LinkEnd renewed() {
+        return new LinkEnd(LinkEnd.Kind.RENEWED, "what is told has changed");
     }
 
     @Override

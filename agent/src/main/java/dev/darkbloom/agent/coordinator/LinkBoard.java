@@ -35,11 +35,11 @@ final class LinkBoard {
     private boolean draining;
     private String warning;
     private String drainedId = "";
+    private ModelsReplaceAck replaced;
     private long attempted; // these four only grow
     private long registrations;
     private long heartbeats;
     private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
-    private ModelsReplaceAck replaced;
 
     LinkBoard(InstantSource wall) {
         this.wall = wall;
@@ -83,10 +83,10 @@ final class LinkBoard {
 
     synchronized void reported(Instant at) {
         lastHeartbeat = at;
-        heartbeats++;
         if (connectedAt != null && Duration.between(connectedAt, at).compareTo(Backoff.LASTED) >= 0) {
             warning = null; // what it was about has not come up again
         }
+        heartbeats++;
     }
 
     synchronized long attempted() {

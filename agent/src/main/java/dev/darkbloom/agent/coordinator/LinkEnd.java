@@ -54,7 +54,7 @@ public record LinkEnd(Kind kind, String detail, Optional<String> remedy, Optiona
         SLEPT(LinkState.WAITING),
         /** The coordinator's public list does not show the node any more. */
         FORGOTTEN(LinkState.WAITING),
-        /** What is to be offered has changed in a way that only a new registration tells. */
+        /** What is to be told has changed, for instance the account, in a way that only a new registration tells. */
         RENEWED(LinkState.WAITING),
         /** We closed it for good. */
         STOPPED(LinkState.STOPPED);

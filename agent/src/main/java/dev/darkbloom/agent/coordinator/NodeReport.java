@@ -267,7 +267,8 @@ public final class NodeReport implements NodeSelf {
         }
         SystemMetrics now = parts.metrics().get();
         double free = freeForLoadBytes(statuses);
-        return new CapacityReport(slots, round(activeBytes / GIB), round(peakBytes.accumulateAndGet(peak, Math::max) / GIB), round(cachedBytes / GIB),
+        return new CapacityReport(slots, round(activeBytes / GIB), round(peakBytes.accumulateAndGet(peak, Math::max) / GIB),
+                round(cachedBytes / GIB),
                 round(parts.hardware().memoryBytes() / GIB), capacitySeq, OptionalDouble.of(round(free / GIB)),
                 OptionalDouble.of(round(parts.ledger().budgetBytes() / GIB)), OptionalDouble.of(round(Math.max(0, parts.ledger().freeBytes()) / GIB)),
                 Optional.of(statuses.stream().anyMatch(status -> status.state() == ModelState.LOADING)),
@@ -339,7 +340,8 @@ public final class NodeReport implements NodeSelf {
 
     /** Returns the bytes that a load may take: what nobody has reserved, and what idle models would give up for it. */
     private long freeForLoadBytes(List<ModelStatus> statuses) {
-        long idle = statuses.stream().filter(status -> status.busySlots() == 0 && status.waiting() == 0).mapToLong(ModelStatus::reservedBytes).sum();
+        long idle = statuses.stream().filter(status -> status.busySlots() == 0 && status.waiting() == 0)
+                .mapToLong(ModelStatus::reservedBytes).sum();
         return Math.max(0, parts.ledger().freeBytes()) + idle;
     }
 

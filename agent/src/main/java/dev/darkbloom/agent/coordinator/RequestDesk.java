@@ -72,8 +72,8 @@ final class RequestDesk implements AutoCloseable {
         }
     };
     private final Deque<String> served = new ArrayDeque<>(); // guarded by lock; the latest first
-    private long heldBytes; // guarded by lock; of bodies
     private volatile boolean paused;
+    private long heldBytes; // guarded by lock; of bodies
     private volatile boolean draining;
 
     /**

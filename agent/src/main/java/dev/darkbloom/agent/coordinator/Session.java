@@ -3,6 +3,7 @@ package dev.darkbloom.agent.coordinator;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.hardware.ContinuousClock;
 import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.CoordinatorMessage;
 import dev.darkbloom.agent.protocol.LoadStatus;
@@ -11,7 +12,6 @@ import dev.darkbloom.agent.protocol.MessageDecoder;
 import dev.darkbloom.agent.protocol.MessageEncoder;
 import dev.darkbloom.agent.protocol.PrefetchStatus;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -36,6 +36,8 @@ final class Session {
     private static final Duration PREFETCH_NEWS = Duration.ofSeconds(2);
     /** A shorter nonce ends the handler of coordinators of April 2026 (provider protocol, 0.1, fact 13). */
     private static final int LEAST_NONCE = 8;
+    /** How often clocks are looked at when nothing happens: so soon is it known that the machine slept. */
+    private static final long LOOK_NANOS = 1_000_000_000;
 
     private final CoordinatorSocket socket;
     private final NodeSelf self;
@@ -43,6 +45,7 @@ final class Session {
     private final MessageDecoder decoder;
     private final LinkSettings settings;
     private final NanoClock clock;
+    private final ContinuousClock elapsed;
     private final InstantSource wall;
     private final LinkBoard board;
     private final MessageEncoder encoder = new MessageEncoder();
@@ -54,21 +57,21 @@ final class Session {
     private long nextPing;
     private long pongDue = Long.MAX_VALUE;
     private long capacitySeq;
-    private Instant silentSince;
-    private volatile Instant written;
+    private volatile long writtenNanos; // of elapsed: when a report, or the registration, was last taken by the system
     private LinkEnd end;
     private boolean overrun;
 
     /** Borrows everything; {@code socket} is open and nothing was sent. */
-    Session(CoordinatorSocket socket, NodeSelf self, RequestDesk desk, MessageDecoder decoder, LinkSettings settings, NanoClock clock,
-            InstantSource wall, LinkBoard board) {
+    Session(CoordinatorSocket socket, NodeSelf self, RequestDesk desk, MessageDecoder decoder, LinkSettings settings, LinkClocks clocks,
+            LinkBoard board) {
         this.socket = socket;
         this.self = self;
         this.desk = desk;
         this.decoder = decoder;
         this.settings = settings;
-        this.clock = clock;
-        this.wall = wall;
+        clock = clocks.nanos();
+        elapsed = clocks.elapsed();
+        wall = clocks.wall();
         this.board = board;
     }
 
@@ -80,7 +83,7 @@ final class Session {
     LinkEnd run(AgentMessage.Register registration) throws InterruptedException {
         send(registration);
         board.registered(wall.instant());
-        silentSince = wall.instant();
+        writtenNanos = elapsed.nanos();
         nextHeartbeat = clock.nanoTime();
         nextPing = clock.nanoTime() + settings.ping().toNanos();
         try {
@@ -117,23 +120,15 @@ final class Session {
             return 0;
         }
         long due = Math.min(Math.min(nextHeartbeat, nextPing), Math.min(pongDue, desk.check()));
-        return due == Long.MAX_VALUE ? settings.heartbeat().toNanos() : Math.max(0, due - clock.nanoTime());
+        return Math.clamp(due - clock.nanoTime(), 0, LOOK_NANOS);
     }
 
     private void lookAtClocks() {
         if (end != null) {
             return;
         }
-        // The machine's own clock stands still while it sleeps; the coordinator's does not.
-        Instant last = written;
-        if (last != null && last.isAfter(silentSince)) {
-            silentSince = last;
-        }
-        Instant now = wall.instant();
-        if (now.isBefore(silentSince)) {
-            silentSince = now; // set back
-        }
-        Duration silence = Duration.between(silentSince, now);
+        // The clock by which things are due stands still while the machine sleeps; the coordinator's does not.
+        var silence = Duration.ofNanos(elapsed.nanos() - writtenNanos);
         if (silence.compareTo(settings.silence()) > 0) {
             end(new LinkEnd(LinkEnd.Kind.SLEPT, "no report for " + silence.toSeconds() + " s"));
             return;
@@ -165,9 +160,8 @@ final class Session {
         try (Content frame = Content.confined(2048)) {
             encoder.encode(report, frame);
             socket.send(frame.buffer(), frame.length(), () -> {
-                Instant now = wall.instant();
-                written = now;
-                board.reported(now);
+                writtenNanos = elapsed.nanos();
+                board.reported(wall.instant());
             });
         }
     }

@@ -2,6 +2,7 @@ package dev.darkbloom.agent.hardware;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What this process can ask of and demand from the operating system about itself. {@link PosixNativeAccess} is the real one. Any thread.
@@ -27,6 +28,9 @@ interface NativeAccess {
 
     /** Keeps crashes from writing memory to a file, for the rest of the process's life; false when the system refuses. */
     boolean forbidCoreFiles();
+
+    /** Returns nanoseconds of a clock that goes on in sleep and is never set; empty when the system has none. */
+    OptionalLong continuousNanos();
 
     static NativeAccess ofThisSystem() {
         return new PosixNativeAccess(System.getProperty("os.name").startsWith("Mac"), new LinuxFiles(Path.of("/")));

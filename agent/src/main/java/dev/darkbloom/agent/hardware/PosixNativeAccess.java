@@ -11,6 +11,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * The calls into the C library that this room makes, all of them; C names stay in here. A library that lacks one of them makes the answer
@@ -110,6 +111,49 @@ record PosixNativeAccess(boolean isMac, LinuxFiles files) implements NativeAcces
         try (var arena = Arena.ofConfined()) {
             MemorySegment none = arena.allocate(RLIMIT);
             return call("setrlimit", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS), RLIMIT_CORE, none) == 0;
+        }
+    }
+
+    /** Asked many times in a second, unlike the others, so the handle is kept. */
+    private static final class Clock {
+        /** {@code CLOCK_MONOTONIC_RAW} of macOS (time.h), which is {@code mach_continuous_time}. */
+        private static final int MAC_CONTINUOUS = 4;
+        /** linux/time.h */
+        private static final int CLOCK_BOOTTIME = 7;
+        private static final long NANOS = 1_000_000_000;
+        /** {@code struct timespec}, on 64 bits. */
+        private static final MemoryLayout TIMESPEC = MemoryLayout.structLayout(JAVA_LONG.withName("tv_sec"), JAVA_LONG.withName("tv_nsec"));
+
+        private static final Optional<MethodHandle> ON_MAC = handle("clock_gettime_nsec_np", FunctionDescriptor.of(JAVA_LONG, JAVA_INT));
+        private static final Optional<MethodHandle> ON_LINUX = handle("clock_gettime", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+
+        private static Optional<MethodHandle> handle(String function, FunctionDescriptor descriptor) {
+            var linker = Linker.nativeLinker();
+            return linker.defaultLookup().find(function).map(address -> linker.downcallHandle(address, descriptor));
+        }
+
+        static OptionalLong mac() throws Throwable {
+            return ON_MAC.isEmpty() ? OptionalLong.empty() : OptionalLong.of((long) ON_MAC.get().invokeExact(MAC_CONTINUOUS));
+        }
+
+        static OptionalLong linux() throws Throwable {
+            if (ON_LINUX.isEmpty()) {
+                return OptionalLong.empty();
+            }
+            try (var arena = Arena.ofConfined()) {
+                MemorySegment time = arena.allocate(TIMESPEC);
+                int result = (int) ON_LINUX.get().invokeExact(CLOCK_BOOTTIME, time);
+                return result == 0 ? OptionalLong.of(time.getAtIndex(JAVA_LONG, 0) * NANOS + time.getAtIndex(JAVA_LONG, 1)) : OptionalLong.empty();
+            }
+        }
+    }
+
+    @Override
+    public OptionalLong continuousNanos() {
+        try {
+            return isMac ? Clock.mac() : Clock.linux();
+        } catch (Throwable e) {
+            throw new IllegalStateException("the clock cannot be read", e); // it does not throw; a wrong descriptor would
         }
     }
 

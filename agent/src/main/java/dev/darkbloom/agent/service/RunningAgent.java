@@ -138,6 +138,11 @@ final class RunningAgent implements ControlServer.Handler {
     }
 
     @Override
+    public void reregister() {
+        coordinator.ifPresent(parts -> parts.link().renew());
+    }
+
+    @Override
     public void stop(Duration timeout) {
         stop.request(timeout);
     }

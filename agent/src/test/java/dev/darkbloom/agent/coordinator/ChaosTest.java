@@ -13,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -51,7 +50,7 @@ class ChaosTest {
         long contents = Content.openCount();
         var random = new Random(SEED);
         var slept = new AtomicReference<>(Duration.ZERO);
-        InstantSource wall = () -> Instant.now().plus(slept.get());
+        var clocks = new LinkClocks(NanoClock.SYSTEM, () -> System.nanoTime() + slept.get().toNanos(), () -> Instant.now().plus(slept.get()));
         var done = new EnumMap<Fault, Integer>(Fault.class);
         List<Asked> all = new ArrayList<>();
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
@@ -66,7 +65,7 @@ class ChaosTest {
                     return super.nextLong(Math.min(bound, 20_000_000));
                 }
             };
-            try (CoordinatorLink link = CoordinatorLink.start(parts, settings, NanoClock.SYSTEM, wall, hasty)) {
+            try (CoordinatorLink link = CoordinatorLink.start(parts, settings, clocks, hasty)) {
                 Node at = coordinator.awaitNode();
                 for (int i = 0; i < FAULTS; i++) {
                     while (!at.connection().isOpen()) {

@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
+import java.time.Duration;
 import java.util.Random;
 import java.util.UUID;
 import java.util.random.RandomGenerator;
@@ -52,10 +53,10 @@ final class FirstDecode {
             engine.register(LoadedModels.spec("demo", TestModels.demo(), 2048, 4), false);
             engine.load("demo");
             var completions = new Completions(engine, CompletionsSettings.defaults(), InstantSource.system(), NanoClock.SYSTEM);
-            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()), node, completions::relay, node.keys, Optional.empty(),
-                    java.time.Duration.ofSeconds(5), "benchmark");
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()), node,
+                    completions::relay, node.keys, Optional.empty(), Duration.ofSeconds(5), "benchmark");
             var link = LinkSettings.defaults("benchmark");
-            try (var _ = CoordinatorLink.start(parts, link, NanoClock.SYSTEM, InstantSource.system(), RandomGenerator.getDefault());
+            try (var _ = CoordinatorLink.start(parts, link, LinkClocks.ofThisSystem(), RandomGenerator.getDefault());
                     BoxKeys consumer = BoxKeys.generate(); RequestBox box = consumer.boxWith(node.keys.publicKey())) {
                 WebSocketPeer.Connection connection = peer.accept();
                 var words = new Random(1);

@@ -4,13 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.coordinator.LinkCounts.CancelStage;
-import dev.darkbloom.agent.engine.NanoClock;
-import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
+import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -25,10 +23,10 @@ class LinkCountsTest {
     @Test
     void whatALinkDoesIsCountedAcrossConnections(@TempDir Path folder) {
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
-            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty()), node, node, node.keys, Optional.empty(),
-                    Duration.ofMillis(50), "test");
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty()), node, node,
+                    node.keys, Optional.empty(), Duration.ofMillis(50), "test");
             try (CoordinatorLink link = CoordinatorLink.start(parts, LinkSettings.defaults("test").withHeartbeat(Duration.ofMillis(50)),
-                    NanoClock.SYSTEM, InstantSource.system(), new Random(1))) {
+                    LinkClocks.ofThisSystem(), new Random(1))) {
                 Node seen = coordinator.awaitNode();
                 seen.ask("say 3").awaitEnd();
                 seen.ask("fail 0").awaitEnd();

@@ -6,7 +6,12 @@ import static org.awaitility.Awaitility.await;
 import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Node;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,13 +34,39 @@ class LinkReconnectTest extends LinkTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1000, goodbye", "1008, protocol violation", "1009, read limited at 10485761 bytes", "1013, later", "1011, ''", "1001, ''"})
+    @CsvSource({"1000, goodbye", "1001, ''", "1008, protocol violation", "1009, read limited at 10485761 bytes", "1011, ''", "1012, restart",
+        "1013, later", "4000, own"})
     void everyCloseCodeLeadsBack(int code, String reason) {
         Node seen = connect();
         seen.connection().close(code, reason);
 
         assertThat(coordinator.awaitNode().ask("say 1").awaitEnd()).isInstanceOf(End.Complete.class);
         assertThat(link.status().lastEnd().orElseThrow().detail()).contains(Integer.toString(code));
+    }
+
+    @Test
+    void aConnectionThatBreaksWithoutACloseFrameLeadsBack() {
+        connect().connection().drop();
+
+        assertThat(coordinator.awaitNode().ask("say 1").awaitEnd()).isInstanceOf(End.Complete.class);
+        assertThat(link.status().lastEnd().orElseThrow()).isEqualTo(new LinkEnd(LinkEnd.Kind.LOST, "closed with 1006"));
+    }
+
+    @Test
+    void threeViolationsInARowAreAWarningUntilAConnectionHasLasted() {
+        connect().connection().close(1008, "one");
+        coordinator.awaitNode().connection().close(1008, "two");
+        Node third = coordinator.awaitNode();
+        assertThat(link.status().warning()).isEmpty();
+        third.connection().close(1008, "three");
+
+        Node fourth = coordinator.awaitNode();
+        await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(LinkState.CONNECTED));
+        assertThat(link.status().advice()).contains("not in the other side's protocol").contains("update");
+
+        set.set(Duration.ofSeconds(61));
+        await().untilAsserted(() -> assertThat(link.status().warning()).isEmpty());
+        assertThat(fourth.connection().isOpen()).isTrue();
     }
 
     @Test
@@ -49,19 +80,35 @@ class LinkReconnectTest extends LinkTest {
         assertThat(coordinator.awaitNode().ask("say 1").awaitEnd()).isInstanceOf(End.Complete.class);
     }
 
-    @ParameterizedTest
-    @CsvSource({"401, UNAUTHORIZED", "403, UNAUTHORIZED", "426, OUTDATED", "404, NOT_A_COORDINATOR", "503, WAITING"})
-    void aRefusedHandshakeIsANamedStateAndIsTriedAgainInPeace(int status, LinkState state) {
-        coordinator.peer().refuseWith(status);
+    @Test
+    void ofTwoAgentsWithOneSerialNumberOneGivesWay() throws Exception {
+        connect();
+        try (var twin = new TestNode(Files.createDirectory(folder.resolve("twin")));
+                CoordinatorLink other = start(twin, route(Map.of()), Optional.empty(), settings())) {
+            await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> assertThat(List.of(link.status().state(), other.status().state()))
+                    .containsExactlyInAnyOrder(LinkState.REPLACED, LinkState.CONNECTED));
+
+            int handshakes = coordinator.peer().handshakes();
+            assertThat(handshakes).isLessThanOrEqualTo(5);
+            while (coordinator.awaitNode(500).isPresent()) { } // those that came before
+            assertThat(coordinator.peer().handshakes()).isEqualTo(handshakes);
+        }
+    }
+
+    @Test
+    void whatIsRenewedWhileItDialsIsToldOnASecondConnection() {
+        var once = new AtomicBoolean();
+        node.whileRegistering = () -> {
+            if (once.compareAndSet(false, true)) {
+                await().until(() -> link != null);
+                link.renew();
+            }
+        };
         start(Optional.empty(), settings());
 
-        await().untilAsserted(() -> assertThat(link.status().lastEnd()).isPresent());
-        await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(state));
-        assertThat(link.status().nextAttempt()).isPresent();
-        coordinator.peer().refuseWith(0);
-        link.renew();
-        coordinator.awaitNode();
+        await().untilAsserted(() -> assertThat(node.registrations).hasValue(2));
         await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(LinkState.CONNECTED));
+        assertThat(link.status().lastEnd().map(LinkEnd::kind)).contains(LinkEnd.Kind.RENEWED);
     }
 
     @Test

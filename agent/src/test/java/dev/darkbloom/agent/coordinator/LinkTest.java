@@ -11,7 +11,6 @@ import dev.darkbloom.agent.testing.coordinator.Node;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -29,11 +28,15 @@ abstract class LinkTest {
     @TempDir
     Path folder;
 
+    /** How long the machine has slept: its own clock stood still. */
     final AtomicReference<Duration> slept = new AtomicReference<>(Duration.ZERO);
+    /** By how much somebody has set the clock: no time has passed. */
+    final AtomicReference<Duration> set = new AtomicReference<>(Duration.ZERO);
     FakeCoordinator coordinator;
     TestNode node;
     CoordinatorLink link;
-    private final InstantSource wall = () -> Instant.now().plus(slept.get());
+    private final LinkClocks clocks = new LinkClocks(NanoClock.SYSTEM, () -> System.nanoTime() + slept.get().toNanos(),
+            () -> Instant.now().plus(slept.get()).plus(set.get()));
     private long contents;
 
     @BeforeEach
@@ -71,8 +74,13 @@ abstract class LinkTest {
     }
 
     void start(CoordinatorRoute route, Optional<DeviceSigner> signer, LinkSettings settings) {
+        link = start(node, route, signer, settings);
+    }
+
+    /** Starts a link for a node of the test's own; the test closes both. */
+    CoordinatorLink start(TestNode node, CoordinatorRoute route, Optional<DeviceSigner> signer, LinkSettings settings) {
         var parts = new CoordinatorLink.Parts(route, node, node, node.keys, signer, settings.heartbeat(), "test/1");
-        link = CoordinatorLink.start(parts, settings, NanoClock.SYSTEM, wall, new Random(1));
+        return CoordinatorLink.start(parts, settings, clocks, new Random(1));
     }
 
     static LinkSettings settings() {

@@ -34,7 +34,6 @@ import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.Confidence;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
-import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.MessageEncoder;
 import dev.darkbloom.agent.protocol.RejectionReason;
 import dev.darkbloom.agent.protocol.ServiceStats;
@@ -288,29 +287,7 @@ class NodeReportTest {
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
                 Optional.empty(), false,
                 claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
-        var models = new NodeModels() {
-            @Override
-            public List<Offer> offers() {
-                return List.of(new Offer("org/m", offeredBytes, "Q8_0", true));
-            }
-
-            @Override
-            public void load(String modelId) {
-                if (loadFailure != null) {
-                    throw loadFailure;
-                }
-            }
-
-            @Override
-            public void prefetch(String modelId, long priority, PrefetchNews news) {
-                news.failed("not in this test");
-            }
-
-            @Override
-            public void desired(List<DesiredModel> models) {
-                throw new AssertionError("nothing is desired in this test");
-            }
-        };
+        var models = new FixedModels(List.of(new NodeModels.Offer("org/m", offeredBytes, "Q8_0", true)), Optional.ofNullable(loadFailure));
         return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> {
             postures++;
             return posture;

@@ -8,7 +8,6 @@ import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.hardware.HardwareProbe;
 import dev.darkbloom.agent.hardware.PostureProbe;
 import dev.darkbloom.agent.hardware.SystemMetrics;
-import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.testing.FakeModelPool;
 import dev.darkbloom.agent.testing.ManualClock;
 import dev.darkbloom.agent.testing.coordinator.WebSocketPeer;
@@ -17,7 +16,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
@@ -52,9 +50,10 @@ final class ReconnectTime {
         WebSocketPeer peer = WebSocketPeer.open();
         int port = peer.port();
         try (var node = new TestNode(folder)) {
-            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()), report(node, wall), node, node.keys, Optional.empty(),
-                    Duration.ofSeconds(5), "benchmark");
-            try (var _ = CoordinatorLink.start(parts, LinkSettings.defaults("benchmark"), NanoClock.SYSTEM, wall, RandomGenerator.getDefault())) {
+            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()),
+                    report(node, wall), node, node.keys, Optional.empty(), Duration.ofSeconds(5), "benchmark");
+            var clocks = new LinkClocks(NanoClock.SYSTEM, () -> System.nanoTime() + LASTED.toNanos() * jumps.get(), wall);
+            try (var _ = CoordinatorLink.start(parts, LinkSettings.defaults("benchmark"), clocks, RandomGenerator.getDefault())) {
                 awaitReport(peer.accept());
                 var times = new long[2][restarts];
                 for (int i = 0; i < restarts; i++) {
@@ -96,27 +95,9 @@ final class ReconnectTime {
         };
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
                 Optional.empty(), false, TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
-        return new NodeReport(config, new NodeReport.Parts(new OneModel(), new FakeModelPool(new ManualClock(), "demo"), new MemoryLedger(4L << 30), HardwareProbe.ofThisSystem().report(),
+        return new NodeReport(config, new NodeReport.Parts(new FixedModels(new NodeModels.Offer("demo", 1, "Q8_0", true)),
+                new FakeModelPool(new ManualClock(), "demo"), new MemoryLedger(4L << 30), HardwareProbe.ofThisSystem().report(),
                 () -> SystemMetrics.unknown("not measured", wall.instant()), posture, node.signer, Optional::empty, "0.1.0", node.keys.publicKey(),
                 "BENCHMARK", wall));
-    }
-
-    /** A model that is there and stays. */
-    private static final class OneModel implements NodeModels {
-        @Override
-        public List<Offer> offers() {
-            return List.of(new Offer("demo", 1, "Q8_0", true));
-        }
-
-        @Override
-        public void load(String modelId) {}
-
-        @Override
-        public void prefetch(String modelId, long priority, PrefetchNews news) {
-            news.failed("not in a benchmark");
-        }
-
-        @Override
-        public void desired(List<DesiredModel> models) {}
     }
 }

@@ -60,6 +60,9 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     volatile boolean hasModel = true;
     final BlockingQueue<List<DesiredModel>> desired = new LinkedBlockingQueue<>();
     final List<OfferedModel> offered = new CopyOnWriteArrayList<>(List.of(OfferedModel.text("m", 1, "Q8_0")));
+    final AtomicInteger registrations = new AtomicInteger();
+    /** Runs while a registration is made, which takes a while on a real machine. */
+    volatile Runnable whileRegistering = () -> { };
 
     TestNode(Path folder) {
         signer = SoftwareSigner.open(folder.resolve("signing_key"));
@@ -67,6 +70,8 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
 
     @Override
     public AgentMessage.Register registration() {
+        registrations.incrementAndGet();
+        whileRegistering.run();
         var blob = new AttestationBlob(true, Optional.empty(), "Apple M4", Optional.of(keys.publicKey()), "Mac16,10", Optional.of(false), "26.0",
                 signer.publicKey(), true, true, true, Optional.of("TEST-1"), true, Optional.empty(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());

@@ -1,6 +1,7 @@
 package dev.darkbloom.agent.hardware;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** A system that says and does what a test wants. */
 final class FakeNativeAccess implements NativeAccess {
@@ -37,5 +38,10 @@ final class FakeNativeAccess implements NativeAccess {
     @Override
     public boolean forbidCoreFiles() {
         return !refuses;
+    }
+
+    @Override
+    public OptionalLong continuousNanos() {
+        return OptionalLong.empty();
     }
 }

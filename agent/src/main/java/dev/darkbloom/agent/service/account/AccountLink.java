@@ -8,6 +8,7 @@ import dev.darkbloom.agent.config.AgentHome;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.CoordinatorHttp;
 import dev.darkbloom.agent.coordinator.CoordinatorRoute;
+import dev.darkbloom.agent.service.control.ControlClient;
 import dev.darkbloom.agent.service.control.StatusReport;
 import java.util.Map;
 import java.util.Optional;
@@ -52,6 +53,29 @@ public final class AccountLink {
             Redacted key) throws InterruptedException {
         try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(url), environment, config.coordinator().caFile()))) {
             return new SelfRouteCheck(http, status).run(model, key);
+        }
+    }
+
+    /** What a running agent makes of an account that has changed. */
+    public enum Registration {
+        /** No agent runs in this home, or it serves no coordinator. */
+        NONE,
+        /** It connects anew now, and tells the account that it finds. */
+        ANEW,
+        /** It is older than this program: it tells the account from its next connection on. */
+        LATER
+    }
+
+    /** Tells the agent that runs in {@code home} that the account has changed. */
+    public static Registration tellAgent(AgentHome home) {
+        Optional<ControlClient> agent = ControlClient.connect(home);
+        if (agent.isEmpty()) {
+            return Registration.NONE;
+        }
+        try (ControlClient client = agent.get()) {
+            return client.reregister().coordinator().isPresent() ? Registration.ANEW : Registration.NONE;
+        } catch (AgentException e) {
+            return e.code() == ErrorCode.NOT_RUNNING ? Registration.NONE : Registration.LATER;
         }
     }
 

@@ -48,6 +48,11 @@ public final class ControlClient implements AutoCloseable {
         return report(new ControlRequest.Calibrate(model));
     }
 
+    /** Has the agent register anew, with the account that the token's file names now; returns how it stood when it began to. */
+    public StatusReport reregister() {
+        return report(new ControlRequest.Reregister());
+    }
+
     private StatusReport report(ControlRequest request) {
         return switch (ask(request)) {
             case ControlReply.Status(StatusReport report) -> report;

@@ -18,6 +18,7 @@ final class ControlCodec {
             case ControlRequest.Status() -> typed("status").toString();
             case ControlRequest.Stop(int timeoutSeconds) -> typed("stop").put("timeout_seconds", timeoutSeconds).toString();
             case ControlRequest.Calibrate(String model) -> typed("calibrate").put("model", model).toString();
+            case ControlRequest.Reregister() -> typed("reregister").toString();
             case ControlRequest.Unknown(String type) -> typed(type).toString();
         };
     }
@@ -42,6 +43,7 @@ final class ControlCodec {
             case "status" -> new ControlRequest.Status();
             case "stop" -> new ControlRequest.Stop(Math.max(0, json.path("timeout_seconds").asInt()));
             case "calibrate" -> new ControlRequest.Calibrate(json.path("model").asText());
+            case "reregister" -> new ControlRequest.Reregister();
             default -> new ControlRequest.Unknown(type);
         };
     }

@@ -27,6 +27,9 @@ sealed interface ControlRequest {
     /** To calibrate a model anew, however long that takes; answered by one {@link ControlReply.Status} afterwards, or a refusal. */
     record Calibrate(String model) implements ControlRequest {}
 
+    /** To register anew with what the token's file now holds; answered by one {@link ControlReply.Status}. */
+    record Reregister() implements ControlRequest {}
+
     /** Something that a newer command line asks. */
     record Unknown(String type) implements ControlRequest {}
 }

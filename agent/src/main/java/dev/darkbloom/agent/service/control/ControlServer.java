@@ -41,6 +41,9 @@ public final class ControlServer implements AutoCloseable {
          */
         void calibrate(String model) throws InterruptedException;
 
+        /** Has the coordinator told of the account anew, if there is a coordinator; returns at once. What runs through it is lost there. */
+        void reregister();
+
         /** Returns the requests that run or wait. */
         int requestsInFlight();
 
@@ -124,6 +127,10 @@ public final class ControlServer implements AutoCloseable {
                 } catch (AgentException e) {
                     send(writer, new ControlReply.Refused(e.getMessage()));
                 }
+            }
+            case ControlRequest.Reregister() -> {
+                handler.reregister();
+                send(writer, new ControlReply.Status(handler.status()));
             }
             case ControlRequest.Unknown(String type) ->
                     send(writer, new ControlReply.Refused("this agent does not know \"" + type + "\"; it is older than the command line"));

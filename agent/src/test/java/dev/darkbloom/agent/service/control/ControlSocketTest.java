@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.service.account.AccountLink;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -21,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -127,6 +129,18 @@ class ControlSocketTest {
     }
 
     @Test
+    void anAccountThatHasChangedIsToldAnewByTheRunningAgent() {
+        var agent = new FakeAgent();
+        assertThat(AccountLink.tellAgent(home)).isEqualTo(AccountLink.Registration.NONE);
+
+        try (var _ = ControlServer.open(home.controlSocket(), agent)) {
+            assertThat(AccountLink.tellAgent(home)).isEqualTo(AccountLink.Registration.ANEW);
+        }
+
+        assertThat(agent.registrations).hasValue(1);
+    }
+
+    @Test
     void aLineThatIsNoneEndsOnlyItsOwnConnection() throws IOException {
         try (var _ = ControlServer.open(home.controlSocket(), new FakeAgent())) {
             for (String garbage : List.of("nonsense\n", "[1]\n", "x".repeat(70_000))) {
@@ -182,6 +196,7 @@ class ControlSocketTest {
     private static final class FakeAgent implements ControlServer.Handler {
         final AtomicReference<Duration> stopTimeout = new AtomicReference<>();
         final List<String> calibrated = new CopyOnWriteArrayList<>();
+        final AtomicInteger registrations = new AtomicInteger();
         final CountDownLatch closing = new CountDownLatch(1);
 
         @Override
@@ -200,6 +215,11 @@ class ControlSocketTest {
                 throw new AgentException(ErrorCode.UNKNOWN_MODEL, "the agent serves demo");
             }
             calibrated.add(model);
+        }
+
+        @Override
+        public void reregister() {
+            registrations.incrementAndGet();
         }
 
         @Override

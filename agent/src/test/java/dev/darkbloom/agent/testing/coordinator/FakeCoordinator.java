@@ -2,8 +2,10 @@ package dev.darkbloom.agent.testing.coordinator;
 
 import io.netty.handler.ssl.SslContext;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -17,6 +19,7 @@ public final class FakeCoordinator implements AutoCloseable {
     private WebSocketPeer peer;
     private final Violations violations = new Violations();
     private final BlockingQueue<Node> nodes = new LinkedBlockingQueue<>();
+    private final Map<String, Node> bySerial = new ConcurrentHashMap<>();
     private volatile boolean closed;
 
     private FakeCoordinator(WebSocketPeer peer) {
@@ -38,11 +41,22 @@ public final class FakeCoordinator implements AutoCloseable {
         Thread.ofVirtual().name("fake-coordinator").start(() -> {
             while (!closed) {
                 server.accept(200).ifPresent(connection -> {
-                    var node = new Node(connection, violations, nodes::add);
+                    var node = new Node(connection, violations, nodes::add, this::registered);
                     Thread.ofVirtual().name("fake-coordinator-connection").start(node::read);
                 });
             }
         });
+    }
+
+    /** As the real one's {@code DisconnectDuplicatesBySerial}: the newest connection of a machine stays. */
+    private void registered(Node node) {
+        String serial = node.registration().path("attestation").path("attestation").path("serialNumber").asText();
+        if (!serial.isEmpty()) {
+            Node before = bySerial.put(serial, node);
+            if (before != null && before.connection().isOpen()) {
+                before.connection().close(1000, "replaced by new connection from same device");
+            }
+        }
     }
 
     /** Returns the address as an agent is told it. */

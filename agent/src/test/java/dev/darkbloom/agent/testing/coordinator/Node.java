@@ -31,6 +31,7 @@ public final class Node {
     private final MessageChecks checks;
     private final Challenges challenges;
     private final Consumer<Node> onRoutable;
+    private final Consumer<Node> onRegistered;
     private final Map<String, Asked> asked = new ConcurrentHashMap<>();
     private final Map<String, Asked> finished = new ConcurrentHashMap<>();
     private final BlockingQueue<JsonNode> heartbeats = new LinkedBlockingQueue<>();
@@ -39,8 +40,9 @@ public final class Node {
     private volatile JsonNode registration;
     private boolean routable; // of the reading thread
 
-    /** {@code onRoutable} is told once, when the agent has answered its first challenge. */
-    Node(WebSocketPeer.Connection connection, Violations violations, Consumer<Node> onRoutable) {
+    /** {@code onRegistered} is told of each registration, {@code onRoutable} once, when the agent has answered its first challenge. */
+    Node(WebSocketPeer.Connection connection, Violations violations, Consumer<Node> onRoutable, Consumer<Node> onRegistered) {
+        this.onRegistered = onRegistered;
         this.connection = connection;
         this.violations = violations;
         this.onRoutable = onRoutable;
@@ -195,6 +197,7 @@ public final class Node {
         }
         registration = message;
         checks.registration(message, text);
+        onRegistered.accept(this);
         challenge();
     }
 

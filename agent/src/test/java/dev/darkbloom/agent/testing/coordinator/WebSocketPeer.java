@@ -35,6 +35,7 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -56,6 +57,7 @@ public final class WebSocketPeer implements AutoCloseable {
     private final Channel listener;
     private final boolean secure;
     private volatile int refusal;
+    private volatile Map.Entry<String, String> refusalHeader = Map.entry("Content-Type", "application/json");
     private volatile Function<FullHttpRequest, Optional<String>> pages = _ -> Optional.empty();
 
     private WebSocketPeer(int port, Optional<SslContext> tls) {
@@ -102,6 +104,12 @@ public final class WebSocketPeer implements AutoCloseable {
 
     /** Answers handshakes with an HTTP status from now on; 0 accepts them. */
     public void refuseWith(int status) {
+        refuseWith(status, "Content-Type", "application/json");
+    }
+
+    /** As the other, with a header. */
+    public void refuseWith(int status, String header, String value) {
+        refusalHeader = Map.entry(header, value);
         refusal = status;
     }
 
@@ -251,6 +259,9 @@ public final class WebSocketPeer implements AutoCloseable {
                     Unpooled.copiedBuffer(page.orElse("{}"), StandardCharsets.UTF_8));
             answer.headers().set(HttpHeaderNames.CONTENT_LENGTH, answer.content().readableBytes())
                     .set(HttpHeaderNames.CONTENT_TYPE, "application/json");
+            if (handshake) {
+                answer.headers().set(refusalHeader.getKey(), refusalHeader.getValue());
+            }
             ctx.writeAndFlush(answer).addListener(_ -> {
                 if (handshake) {
                     ctx.close();
