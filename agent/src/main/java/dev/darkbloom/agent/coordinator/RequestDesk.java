@@ -35,6 +35,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The requests that came through a coordinator and have not ended: each is opened, answered, sealed and closed on a virtual thread of its own.
@@ -46,6 +47,8 @@ final class RequestDesk implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RequestDesk.class);
     /** Answered ids that are shown, so that their owner can find a request of theirs. */
     private static final int SHOWN_IDS = 64;
+    /** Requests that could not be opened that the log shows; {@code status} counts them all. */
+    private static final int SHOWN_FAILURES = 20;
     /** Finished ids that are remembered, so that one that comes again is refused. */
     private static final int REMEMBERED_IDS = 4096;
 
@@ -60,6 +63,7 @@ final class RequestDesk implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition ended = lock.newCondition();
     private final Map<RequestId, Work> running = new LinkedHashMap<>(); // guarded by lock
+    private long runningBytes; // guarded by lock
     private final Map<RequestId, Boolean> finished = new LinkedHashMap<>() { // guarded by lock
         private static final long serialVersionUID = 1L;
 
@@ -75,10 +79,15 @@ final class RequestDesk implements AutoCloseable {
      * Bounds.
      *
      * @param mostInFlight requests that run or wait at a time
+     * @param mostBytes what their messages may hold together; one request is always taken
      * @param firstChunk longest time to the first chunk; coordinators give up after 600 s
      * @param nextChunk longest time between two chunks, or to a whole answer
      */
-    record Limits(int mostInFlight, Duration firstChunk, Duration nextChunk) {
+    record Limits(int mostInFlight, long mostBytes, Duration firstChunk, Duration nextChunk) {
+        Limits(int mostInFlight, Duration firstChunk, Duration nextChunk) {
+            this(mostInFlight, 512L << 20, firstChunk, nextChunk);
+        }
+
         static final Limits DEFAULT = new Limits(1024, Duration.ofSeconds(570), Duration.ofSeconds(570));
     }
 
@@ -105,6 +114,7 @@ final class RequestDesk implements AutoCloseable {
         private final RequestId id;
         private final InferenceRequest request;
         private final Content frame;
+        private final long bytes;
         private final Outlet outlet;
         private final Presence presence = new Presence();
         private final long beganNanos = clock.nanoTime();
@@ -120,6 +130,7 @@ final class RequestDesk implements AutoCloseable {
             this.id = request.requestId();
             this.request = request;
             this.frame = frame;
+            bytes = frame.length();
             this.outlet = outlet;
             OptionalLong budget = request.firstContentBudgetMs();
             contentDueNanos = budget.isPresent() ? beganNanos + Math.max(0, budget.getAsLong()) * 1_000_000 : Long.MAX_VALUE;
@@ -149,7 +160,8 @@ final class RequestDesk implements AutoCloseable {
                 try (frame) { // the sealed copy goes as soon as the plain one is there
                     box = opener.open(payload.ephemeralPublicKey(), payload.ciphertext(), body);
                 } catch (PayloadFailure e) {
-                    log.warn("request not opened id={} reason={}", id, e.reason());
+                    log.atLevel(opener.failures() <= SHOWN_FAILURES ? Level.WARN : Level.DEBUG)
+                            .log("request not opened id={} reason={}", id, e.reason());
                     counters.failed(false);
                     tell(new AgentMessage.InferenceError(id, Failure.of(e.toAgentException())));
                     return;
@@ -253,10 +265,11 @@ final class RequestDesk implements AutoCloseable {
                 frame.close();
                 return;
             }
-            refusal = refusal(request);
+            refusal = refusal(request, frame.length());
             if (refusal.isEmpty()) {
                 work = new Work(request, frame, outlet);
                 running.put(id, work);
+                runningBytes += work.bytes;
             } else {
                 finished.put(id, true);
             }
@@ -274,7 +287,7 @@ final class RequestDesk implements AutoCloseable {
         thread.start();
     }
 
-    private Optional<Failure> refusal(InferenceRequest request) {
+    private Optional<Failure> refusal(InferenceRequest request, long bytes) {
         if (request.encryptedBody().isEmpty()) {
             return Optional.of(Failure.of("a request has to be encrypted", 400, FailureCode.ENCRYPTION_FAILURE, ErrorReason.CLIENT_ERROR, null));
         }
@@ -287,6 +300,9 @@ final class RequestDesk implements AutoCloseable {
         }
         if (running.size() >= limits.mostInFlight()) {
             return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, running.size() + " requests are in flight")));
+        }
+        if (!running.isEmpty() && runningBytes + bytes > limits.mostBytes()) {
+            return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, "requests of " + runningBytes + " bytes are in flight")));
         }
         return Optional.empty();
     }
@@ -317,6 +333,7 @@ final class RequestDesk implements AutoCloseable {
         lock.lock();
         try {
             running.remove(work.id);
+            runningBytes -= work.bytes;
             finished.put(work.id, true);
             ended.signalAll();
         } finally {

@@ -52,6 +52,7 @@ final class Session {
     private long nextHeartbeat;
     private long nextPing;
     private long pongDue = Long.MAX_VALUE;
+    private long frameNanos; // when a message was last taken
     private long capacitySeq;
     private volatile long writtenNanos; // of elapsed: when a report, or the registration, was last taken by the system
     private LinkEnd end;
@@ -80,6 +81,7 @@ final class Session {
         send(registration);
         board.registered(wall.instant());
         writtenNanos = elapsed.nanos();
+        frameNanos = clock.nanoTime();
         nextHeartbeat = clock.nanoTime();
         nextPing = clock.nanoTime() + settings.ping().toNanos();
         try {
@@ -129,8 +131,15 @@ final class Session {
             end(new LinkEnd(LinkEnd.Kind.SLEPT, "no report for " + silence.toSeconds() + " s"));
             return;
         }
+        if (socket.isClogged()) {
+            end(new LinkEnd(LinkEnd.Kind.LOST, "it does not read what it is sent"));
+            return;
+        }
         long nanos = clock.nanoTime();
-        if (nanos - pongDue >= 0 && pongDue != Long.MAX_VALUE) {
+        if (pongDue != Long.MAX_VALUE && nanos - pongDue >= 0 && nanos - frameNanos < settings.pong().toNanos()) {
+            pongDue = frameNanos + settings.pong().toNanos(); // it lives: its pong stands behind what it sends
+        }
+        if (pongDue != Long.MAX_VALUE && nanos - pongDue >= 0) {
             end(new LinkEnd(LinkEnd.Kind.LOST, "no pong within " + settings.pong().toSeconds() + " s"));
             return;
         }
@@ -173,6 +182,7 @@ final class Session {
 
     private void takeFrame(Content frame) {
         boolean handedOn = false;
+        frameNanos = clock.nanoTime();
         try {
             CoordinatorMessage message = decoder.coordinatorMessage(frame.segment());
             handedOn = take(message, frame);
@@ -219,7 +229,9 @@ final class Session {
             }
             case CoordinatorMessage.CapacityProbe probe -> {
                 board.later();
-                send(self.quote(probe, desk.isDraining(), capacitySeq));
+                if (socket.hasRoom()) { // a quote that comes late is worth nothing
+                    send(self.quote(probe, desk.isDraining(), capacitySeq));
+                }
             }
             case CoordinatorMessage.ProviderDrainAck(String id) -> board.drained(id);
             case CoordinatorMessage.ModelsReplaceAck _, CoordinatorMessage.ModelsReplaceResumed _ -> board.later();
