@@ -93,13 +93,24 @@ function tuningArgs(tuning, options) {
     '--ctx', String(options.context)];
 }
 
+/** The launcher's own flags, so that both run the same machine code; `what` is one of the programs in the test code. */
+async function javaProgram(what, options) {
+  const javaHome = (await run(path.join(root, 'scripts/find-jdk'), [])).trim();
+  return [path.join(javaHome, 'bin/java'), ['--enable-native-access=ALL-UNNAMED', '-XX:+UseSerialGC', '-Xms16m', '-Xmx512m',
+    `-Ddarkbloom.native.lib=${nativeFolders(options.agentLibs).lib}`, `-Ddarkbloom.project.root=${root}`,
+    '-cp', [path.join(root, 'agent/target/test-classes'), path.join(image, 'lib/*')].join(':'), what]];
+}
+
+/** Runs a part of the coordinator's benchmark to its end; resolves with the figures that it prints, a line each. */
+async function linkBenchmark(part, options) {
+  const [java, args] = await javaProgram('dev.darkbloom.agent.coordinator.LinkBenchmark', options);
+  return (await run(java, [...args, part], { GGML_NO_BACKTRACE: '1' })).trim().split('\n').map((line) => JSON.parse(line));
+}
+
 /** Starts the engine without HTTP; asked with lines STREAMS MILLISECONDS none|await. */
 async function startEngine(model, prompts, predict, tuning, options) {
-  const javaHome = (await run(path.join(root, 'scripts/find-jdk'), [])).trim();
-  // The launcher's own flags, so that both run the same machine code.
-  return converse(path.join(javaHome, 'bin/java'), ['--enable-native-access=ALL-UNNAMED', '-XX:+UseSerialGC', '-Xms16m', '-Xmx512m',
-    `-Ddarkbloom.native.lib=${nativeFolders(options.agentLibs).lib}`, '-cp', [path.join(root, 'agent/target/test-classes'), path.join(image, 'lib/*')].join(':'),
-    'dev.darkbloom.agent.bench.EngineDecode', '--model', model, '--text', prompts, '--predict', String(predict), ...tuningArgs(tuning, options)],
+  const [java, args] = await javaProgram('dev.darkbloom.agent.bench.EngineDecode', options);
+  return converse(java, [...args, '--model', model, '--text', prompts, '--predict', String(predict), ...tuningArgs(tuning, options)],
   { GGML_NO_BACKTRACE: '1' });
 }
 
@@ -121,4 +132,4 @@ function machine() {
   return `${os.cpus()[0].model}, ${os.cpus().length} cores, ${Math.round(os.totalmem() / 2 ** 30)} GiB; ${os.type()} ${os.release()}`;
 }
 
-module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, askLong, promptTokens, startEngine, bareDecode, sweep, machine };
+module.exports = { root, launcher, nativeFolders, startAgent, startPeer, ask, askLong, promptTokens, startEngine, linkBenchmark, bareDecode, sweep, machine };

@@ -47,9 +47,13 @@ public enum ErrorCode {
     NOT_RUNNING(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent start --local"),
 
     COORDINATOR_MISSING(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent config set coordinator.url ADDRESS"),
+    DISK_FULL(Kind.SETUP, 500, "internal_failure", "make room on the disk, or lower coordinator.disk_reserve_gb"),
     LOGIN_FAILED(Kind.SETUP, 500, "internal_failure", "run: darkbloom-agent login"),
 
     COORDINATOR_UNREACHABLE(Kind.EXTERNAL, 502, "internal_failure", "check the network and coordinator.url"),
+    BUILD_MISSING(Kind.EXTERNAL, 502, "internal_failure", "run: darkbloom-agent models catalog"),
+    BUILD_INVALID(Kind.EXTERNAL, 502, "internal_failure", "tell the coordinator's operator, or bind a file: darkbloom-agent models add"),
+    DOWNLOAD_FAILED(Kind.EXTERNAL, 502, "internal_failure", "try again; it goes on where it ended"),
 
     GENERATION_FAILED(Kind.INTERNAL, 500, "generation_failure", "try again; if it happens twice, report it"),
     DECODE_FATAL(Kind.INTERNAL, 500, "generation_failure", "try again; the context has been rebuilt"),

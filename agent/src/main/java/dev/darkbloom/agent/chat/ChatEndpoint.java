@@ -58,6 +58,7 @@ final class ChatEndpoint {
             if (prompt.count() == 0) {
                 throw RequestBody.invalid("messages", "the rendered prompt is empty");
             }
+            context.sink().prepared(model, prompt.count());
             ResponseHead head = context.head(idPrefix, model);
             ContentArena memory = closer.add(new ContentArena());
             AnswerShape shape = closer.add(shapes.open(memory, head, prompt.count(), request.stops().count()));

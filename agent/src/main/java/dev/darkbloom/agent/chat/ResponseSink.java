@@ -56,6 +56,14 @@ public interface ResponseSink {
     /** Has {@code action} run once when the other side goes away, at once if it is gone already; from any thread, must not block. */
     void onGone(Runnable action);
 
+    /**
+     * The prompt is ready and will be submitted next.
+     *
+     * @param promptTokens of the longest prompt
+     * @throws dev.darkbloom.agent.base.AgentException when it need not be
+     */
+    default void prepared(String modelId, int promptTokens) {}
+
     /** Tells what an answer took, once, before {@link #document} or {@link #endStream}; for those who account for it. */
     default void used(Usage usage) {}
 

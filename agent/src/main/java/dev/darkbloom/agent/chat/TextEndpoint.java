@@ -39,6 +39,7 @@ final class TextEndpoint {
             int most = Math.max(1, context.settings().maxChoices() / form.choices());
             TextPrompts prompts = closer.add(TextPrompts.read(body, "prompt", tokenizer, most, echo,
                     bytes -> PromptTokens.checkRoom(bytes, lease)));
+            context.sink().prepared(model, prompts.all().stream().mapToInt(PromptTokens::count).max().orElse(0));
             int choices = prompts.all().size() * form.choices();
             ResponseHead head = context.head("cmpl-", model);
             ContentArena memory = closer.add(new ContentArena());

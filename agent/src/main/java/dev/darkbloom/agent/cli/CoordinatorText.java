@@ -29,7 +29,17 @@ final class CoordinatorText {
         lines.add(new Line("", "served " + Units.count(coordinator.served()) + " requests, " + Units.count(coordinator.tokens()) + " tokens; "
                 + Units.count(coordinator.inFlight()) + " in flight, " + Units.count(coordinator.failed()) + " failed, "
                 + Units.count(coordinator.cancelled()) + " cancelled"));
+        coordinator.fetches().forEach(fetch -> lines.add(new Line("", fetch(fetch))));
         return lines;
+    }
+
+    private static String fetch(StatusReport.Fetch fetch) {
+        return "build " + fetch.build() + ": " + switch (fetch.state()) {
+            case "fetching" -> fetch.bytesTotal() == 0 ? "begins" : Units.bytes(fetch.bytesDone()) + " of " + Units.bytes(fetch.bytesTotal()) + " are here";
+            case "done" -> "fetched";
+            case "failed" -> "not fetched: " + fetch.problem().orElse("");
+            default -> fetch.state();
+        };
     }
 
     private static Duration positive(Duration duration) {
@@ -38,7 +48,7 @@ final class CoordinatorText {
 
     private static String work(StatusReport.Coordinator coordinator) {
         return switch (coordinator.eligible()) {
-            case "yes" -> "can come: every gate is open";
+            case "yes" -> "can come: every gate that this machine sees is open";
             case "no" -> coordinator.gates().stream().filter(gate -> gate.isRequired() && gate.verdict().equals("fail")).findFirst()
                     .map(gate -> "cannot come: " + gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))
                     .orElse("cannot come");

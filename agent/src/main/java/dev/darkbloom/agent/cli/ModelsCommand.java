@@ -6,7 +6,10 @@ import dev.darkbloom.agent.config.ConfigKey;
 import dev.darkbloom.agent.models.ModelEntry;
 import dev.darkbloom.agent.models.ModelInspection;
 import dev.darkbloom.agent.service.ModelCatalog;
+import dev.darkbloom.agent.service.builds.OwnersCatalogue;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -17,17 +20,20 @@ import picocli.CommandLine.Spec;
 /** Shows the models that can be served. */
 @Command(
         name = "models",
-        description = "List models, look into a GGUF file, or give a file another id.",
+        description = "List models, look into a GGUF file, give a file another id, or fetch from a coordinator's catalogue.",
         footer = {
             "",
             "Examples:",
             "  darkbloom-agent models list",
             "  darkbloom-agent models inspect FILE.gguf --ctx-size 8192 --parallel 4",
             "  darkbloom-agent models add FILE.gguf --id org/model-8bit",
-            "  darkbloom-agent models map"
+            "  darkbloom-agent models map",
+            "  darkbloom-agent models catalog",
+            "  darkbloom-agent models download org/model-8bit"
         })
 final class ModelsCommand implements Runnable {
     private static final int MAX_ID_LETTERS = 200;
+    private static final String COORDINATOR = "Coordinator, instead of the one in the settings.";
 
     private final DarkbloomAgent root;
 
@@ -40,7 +46,7 @@ final class ModelsCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "models needs one of list, inspect, add, map, unbind");
+        throw new ParameterException(spec.commandLine(), "models needs one of list, inspect, add, map, unbind, catalog, download, remove");
     }
 
     @Command(name = "list", description = "List what --model takes: demo, the models folder, and bound files.")
@@ -123,6 +129,56 @@ final class ModelsCommand implements Runnable {
         root.configFile().unset(new ConfigAddress(ConfigKey.MODEL_PATH, id));
         root.terminal().out().println(id + " is bound to no file any more");
         return 0;
+    }
+
+    @Command(name = "catalog", description = "List what the coordinator's catalogue has.")
+    void catalogue(
+            @Option(names = "--coordinator-url", paramLabel = "URL", description = COORDINATOR) String url,
+            @Option(names = "--json", description = "As JSON.") boolean json) throws InterruptedException {
+        try (var catalogue = catalogue(url)) {
+            List<OwnersCatalogue.Row> rows = catalogue.list();
+            if (json) {
+                root.terminal().out().println(OwnersCatalogue.toJson(rows));
+                return;
+            }
+            var table = new TextTable("ID", "TYPE", "GB", "LEAST MEMORY", "HERE", "NAME");
+            for (OwnersCatalogue.Row row : rows) {
+                table.row(row.id(), row.type(), row.sizeGb() == 0 ? "" : String.format(Locale.ROOT, "%.1f", row.sizeGb()),
+                        row.leastMemoryGb() == 0 ? "" : row.leastMemoryGb() + " GB", row.here(), row.name());
+            }
+            root.terminal().out().print(table);
+            root.terminal().out().flush();
+            root.terminal().err().println("darkbloom-agent models add FILE.gguf --id ID serves a file of yours under one of these ids; models download ID "
+                    + "fetches one whose build is a GGUF file");
+        }
+    }
+
+    @Command(name = "download", description = "Fetch a build of the coordinator's catalogue; goes on where an earlier attempt ended.",
+            footer = {"", "Every file's SHA-256 is checked. start --model ID serves it; a running agent offers it from its next start on."})
+    void download(
+            @Parameters(paramLabel = "ID", description = "An id of models catalog.") String id,
+            @Option(names = "--coordinator-url", paramLabel = "URL", description = COORDINATOR) String url) throws InterruptedException {
+        try (var catalogue = catalogue(url); var progress = new DownloadProgress(root.terminal(), id)) {
+            var build = catalogue.download(id, progress);
+            progress.close();
+            root.terminal().out().println(id + " is in " + build.folder());
+            root.terminal().err().println("serve it: darkbloom-agent start --model " + id + " (with --local or a coordinator)");
+        }
+    }
+
+    @Command(name = "remove", description = "Delete a build that was fetched from a catalogue.",
+            footer = {"", "An agent that serves it goes on until it unloads it. Other files are yours to delete."})
+    int remove(@Parameters(paramLabel = "ID", description = "An id of models list.") String id) {
+        if (!catalog().remove(id)) {
+            root.terminal().err().println("darkbloom-agent: no build " + id + " was fetched here; see: darkbloom-agent models list");
+            return 1;
+        }
+        root.terminal().out().println(id + " is deleted");
+        return 0;
+    }
+
+    private OwnersCatalogue catalogue(String url) {
+        return OwnersCatalogue.open(Optional.ofNullable(url), AgentConfig.of(root.configFile().load()), root.home(), root.environment());
     }
 
     private ModelCatalog catalog() {

@@ -83,7 +83,17 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
             Optional<String> reportedVersion,
             Optional<String> runtimeHash,
             boolean signResponses,
-            TestPosture testPosture) {}
+            TestPosture testPosture,
+            Downloads downloads) {}
+
+    /**
+     * Builds that are fetched from a coordinator's catalogue.
+     *
+     * @param isAllowed whether the coordinator may ask for them
+     * @param filesUrl where their files are; empty for the coordinator itself
+     * @param diskReserve what they leave free
+     */
+    public record Downloads(boolean isAllowed, Optional<String> filesUrl, DataSize diskReserve) {}
 
     /** Returns the typed form of {@code values}. */
     public static AgentConfig of(ConfigValues values) {
@@ -117,7 +127,9 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
                         text(values.value(ConfigKey.REPORTED_VERSION)),
                         text(values.value(ConfigKey.RUNTIME_HASH)),
                         values.value(ConfigKey.SIGN_RESPONSES),
-                        values.value(ConfigKey.TEST_POSTURE)),
+                        values.value(ConfigKey.TEST_POSTURE),
+                        new Downloads(values.value(ConfigKey.DOWNLOADS), text(values.value(ConfigKey.FILES_URL)),
+                                values.value(ConfigKey.DISK_RESERVE))),
                 models(values));
     }
 

@@ -112,6 +112,11 @@ public record AgentHome(Path root, Path cache) {
         return logs().resolve("agent.log");
     }
 
+    /** Returns the folder of builds that were fetched from a coordinator's catalogue. */
+    public Path builds() {
+        return root.resolve("builds");
+    }
+
     /** Returns the folder whose GGUF files can be named by id. */
     public Path models() {
         return root.resolve("models");

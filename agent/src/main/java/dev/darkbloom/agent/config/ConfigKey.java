@@ -112,6 +112,16 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "coordinator.test_posture", new ValueType.Posture(), TestPosture.OFF,
             "Claims an eligible Mac's posture instead of measuring this machine's, for tests; refused unless the coordinator is on this machine.");
 
+    public static final ConfigKey<Boolean> DOWNLOADS = new ConfigKey<>(
+            "coordinator.downloads", new ValueType.Flag(), true,
+            "Whether the coordinator may have builds of its catalogue fetched to this machine's disk.");
+    public static final ConfigKey<String> FILES_URL = new ConfigKey<>(
+            "coordinator.files_url", new ValueType.Text("an address such as \"https://models.example\""), "",
+            "Where the files of the catalogue's builds are, below the folder that each manifest names; the coordinator itself when empty.");
+    public static final ConfigKey<DataSize> DISK_RESERVE = new ConfigKey<>(
+            "coordinator.disk_reserve_gb", new ValueType.Gigabytes(1_000_000), DataSize.ofGigabytes(BigDecimal.valueOf(20)),
+            "Disk in GB (2^30 bytes) that a fetched build must leave free.");
+
     private static final List<ConfigKey<?>> ALL = List.of(
             MEMORY_RESERVE,
             ENABLED_MODELS, PARALLEL, CONTEXT_LENGTH, THREADS, GPU_LAYERS, FLASH_ATTENTION, KV_LAYOUT, THREAD_POLLING,
@@ -119,7 +129,7 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
             LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL,
             COORDINATOR_URL, CA_FILE, PRIVATE_ONLY, HEARTBEAT_INTERVAL, BACKEND_NAME, REPORTED_VERSION, RUNTIME_HASH, SIGN_RESPONSES,
-            TEST_POSTURE);
+            TEST_POSTURE, DOWNLOADS, FILES_URL, DISK_RESERVE);
 
     /** Returns every key, in the order in which they are explained. */
     public static List<ConfigKey<?>> all() {

@@ -48,6 +48,11 @@ public record CoordinatorAddress(URI socket) {
         return new CoordinatorAddress(URI.create(scheme + "://" + uri.getRawAuthority() + path));
     }
 
+    /** Returns the address of the server that an {@code http} or {@code https} address leads to. */
+    static CoordinatorAddress of(URI http) {
+        return parse(http.getScheme() + "://" + http.getRawAuthority());
+    }
+
     private static AgentException invalid(String what) {
         return AgentException.ofParam(ErrorCode.CONFIG_INVALID, "coordinator.url", "the coordinator's address " + what);
     }

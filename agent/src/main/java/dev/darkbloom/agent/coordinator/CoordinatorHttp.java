@@ -10,9 +10,11 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
@@ -32,6 +34,7 @@ public final class CoordinatorHttp implements AutoCloseable {
     public static final Duration LIMIT = Duration.ofSeconds(15);
     /** Largest answer taken. */
     static final int MOST_BYTES = 8 << 20;
+    private static final Duration LONGEST_FILE = Duration.ofDays(30);
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
 
     private final CoordinatorRoute route;
@@ -60,6 +63,11 @@ public final class CoordinatorHttp implements AutoCloseable {
         return made;
     }
 
+    /** Returns the coordinator's. */
+    public CoordinatorAddress address() {
+        return route.address();
+    }
+
     /**
      * Asks for a page.
      *
@@ -76,7 +84,7 @@ public final class CoordinatorHttp implements AutoCloseable {
     }
 
     private Answer send(HttpMethod method, String path, String json) throws InterruptedException {
-        try (HttpCall call = HttpCall.begin(route, method, route.address().http(path), json, Map.of(), LIMIT, loop)) {
+        try (HttpCall call = HttpCall.begin(route, method, route.address().http(path), json, Map.of(), HttpCall.Limits.of(LIMIT), loop)) {
             HttpCall.Head head = call.head();
             byte[] bytes = call.body().readNBytes(MOST_BYTES + 1);
             if (bytes.length > MOST_BYTES) {
@@ -102,7 +110,7 @@ public final class CoordinatorHttp implements AutoCloseable {
             throws InterruptedException {
         var all = new TreeMap<>(headers);
         all.put("Authorization", "Bearer " + authorization.reveal());
-        HttpCall call = HttpCall.begin(route, HttpMethod.POST, route.address().http(path), json, all, limit, loop);
+        HttpCall call = HttpCall.begin(route, HttpMethod.POST, route.address().http(path), json, all, HttpCall.Limits.of(limit), loop);
         try {
             HttpCall.Head head = call.head();
             var lines = new BufferedReader(new InputStreamReader(call.body(), StandardCharsets.UTF_8)).lines().onClose(call::close);
@@ -112,6 +120,31 @@ public final class CoordinatorHttp implements AutoCloseable {
             throw t;
         }
     }
+
+    /**
+     * Begins to read a file, wherever it is; nothing that says who we are goes with it.
+     *
+     * @param offset byte to begin at
+     * @param stall longest silence, before the answer and within it
+     * @return the answer whatever its status; the caller closes its body
+     * @throws AgentException {@code COORDINATOR_UNREACHABLE} when none begins
+     */
+    FileAnswer file(URI uri, long offset, Duration stall) throws InterruptedException {
+        Map<String, String> headers = offset > 0 ? Map.of("range", "bytes=" + offset + "-") : Map.of();
+        CoordinatorRoute way = route.to(CoordinatorAddress.of(uri));
+        HttpCall call = HttpCall.begin(way, HttpMethod.GET, uri, "", headers, new HttpCall.Limits(LONGEST_FILE, stall), loop);
+        try {
+            HttpCall.Head head = call.head();
+            return new FileAnswer(head.status(), Optional.ofNullable(head.headers().get("location")),
+                    Optional.ofNullable(head.headers().get("content-range")), call.body());
+        } catch (Throwable t) {
+            call.close();
+            throw t;
+        }
+    }
+
+    /** The beginning of a file. */
+    record FileAnswer(int status, Optional<String> location, Optional<String> contentRange, InputStream body) {}
 
     /** An answer that is read line by line. */
     public record LineAnswer(int status, Map<String, String> headers, Stream<String> lines) implements AutoCloseable {

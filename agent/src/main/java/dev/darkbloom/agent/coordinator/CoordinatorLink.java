@@ -26,11 +26,13 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Owned by {@code service}. All methods are for any thread. Retrying lives here and never inside a connection.
  */
-public final class CoordinatorLink implements AutoCloseable {
+public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
     /** What a coordinator that knows drains is given to settle; one that does not never answers. */
     private static final long DRAIN_ACK_MILLIS = 2_000;
+    /** What each step of a switch of models may take; settling what was accepted may take the coordinator a while. */
+    private static final long REPLACE_MILLIS = 30_000;
     /** Connections in a row that another agent of this machine may take over before this one gives way. */
     private static final int MOST_REPLACED = 2;
     /** Connections in a row that may be closed because of what was said on them before somebody should look (provider protocol, 1.1). */
@@ -73,7 +75,7 @@ public final class CoordinatorLink implements AutoCloseable {
         this.random = random;
         board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clocks.nanos());
+                settings.desk(), clocks.nanos(), self::leastFirstContentMs);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
@@ -243,6 +245,62 @@ public final class CoordinatorLink implements AutoCloseable {
         return new LinkEnd(LinkEnd.Kind.RENEWED, "what is told has changed");
     }
 
+    @Override
+    public void offersChanged() {
+        ask(Session::offersChanged);
+    }
+
+    @Override
+    public boolean replace(AgentMessage.ModelsUpdate after, Duration patience, Change change) throws InterruptedException {
+        String id = UUID.randomUUID().toString();
+        String drain = UUID.randomUUID().toString();
+        if (isStopping() || desk.isEnding()) {
+            return false;
+        }
+        boolean told = board.isLater() && board.connectedAt().isPresent();
+        boolean known = true;
+        desk.pause();
+        try {
+            ask(Session::heartbeat);
+            if (!desk.awaitNone(patience)) {
+                log.info("models are not switched now: requests still run requests={}", desk.inFlight());
+                return false;
+            }
+            if (told) {
+                ask(at -> at.send(new AgentMessage.ProviderDrain(drain)));
+                if (!board.awaitDrained(drain, REPLACE_MILLIS) || !agreed(id, drain, after, true)) {
+                    return false;
+                }
+            }
+            change.make();
+            known = told && agreed(id, drain, after, false);
+        } catch (RuntimeException e) {
+            known = false;
+            throw e;
+        } finally {
+            desk.resume();
+            if (known) {
+                ask(Session::heartbeat);
+            } else {
+                renew(); // whatever the coordinator believes, a registration says how it is
+            }
+        }
+        if (known) {
+            ask(at -> at.ready(id, drain));
+        }
+        return true;
+    }
+
+    private boolean agreed(String id, String drain, AgentMessage.ModelsUpdate after, boolean validateOnly) throws InterruptedException {
+        ask(at -> at.send(new AgentMessage.ModelsReplace(id, drain, after.models(), validateOnly, after.toolConstraints())));
+        var ack = board.awaitReplaced(id, validateOnly, REPLACE_MILLIS);
+        if (ack.isPresent() && !ack.get().accepted()) {
+            log.warn("the coordinator does not take the models in place of those before validateOnly={} why={}", validateOnly,
+                    ack.get().error().map(LinkEnd::plain).orElse(""));
+        }
+        return ack.isPresent() && ack.get().accepted();
+    }
+
     private void ask(java.util.function.Consumer<Session> action) {
         lock.lock();
         try {
@@ -256,11 +314,17 @@ public final class CoordinatorLink implements AutoCloseable {
     }
 
     /** Returns how things stand. */
+    @Override
     public LinkStatus status() {
         var stats = desk.stats();
         return board.status(route.address(), route.proxy().map(ProxyChoice::toString), new LinkStatus.Traffic(desk.inFlight(), stats.requestsServed(),
                 desk.failed(), stats.cancellationsReceived(), stats.tokensGenerated(), desk.notOpened(), decoder.unknownTypes(),
                 decoder.malformed(), desk.served()));
+    }
+
+    @Override
+    public LinkCounts counts() {
+        return desk.count(board, decoder);
     }
 
     /** Returns how many requests have not ended. */
@@ -274,7 +338,7 @@ public final class CoordinatorLink implements AutoCloseable {
      * @return whether all has ended in time
      */
     public boolean drain(Duration patience) throws InterruptedException {
-        if (!desk.isDraining()) {
+        if (!desk.isEnding()) {
             desk.drain();
             board.draining();
             ask(Session::heartbeat);

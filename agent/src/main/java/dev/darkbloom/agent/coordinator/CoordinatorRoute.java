@@ -33,10 +33,15 @@ public final class CoordinatorRoute {
     private final Optional<ProxyChoice> proxy;
     private final Optional<SSLContext> tls;
 
-    private CoordinatorRoute(CoordinatorAddress address, Optional<ProxyChoice> proxy, Optional<SSLContext> tls) {
+    private final Map<String, String> environment;
+    private final Optional<Path> caFile;
+
+    private CoordinatorRoute(CoordinatorAddress address, Map<String, String> environment, Optional<Path> caFile) {
         this.address = address;
-        this.proxy = proxy;
-        this.tls = tls;
+        this.environment = Map.copyOf(environment);
+        this.caFile = caFile;
+        proxy = ProxyChoice.of(environment, address);
+        tls = address.isTls() ? Optional.of(TrustedAuthorities.context(caFile, environment)) : Optional.empty();
     }
 
     /**
@@ -47,8 +52,13 @@ public final class CoordinatorRoute {
      * @throws AgentException {@code CONFIG_INVALID} for a proxy that cannot be used and for a file without certificates
      */
     public static CoordinatorRoute of(CoordinatorAddress address, Map<String, String> environment, Optional<Path> caFile) {
-        return new CoordinatorRoute(address, ProxyChoice.of(environment, address),
-                address.isTls() ? Optional.of(TrustedAuthorities.context(caFile, environment)) : Optional.empty());
+        return new CoordinatorRoute(address, environment, caFile);
+    }
+
+    /** Returns the way to another server, by the same settings. */
+    CoordinatorRoute to(CoordinatorAddress other) {
+        return other.isTls() == address.isTls() && other.host().equals(address.host()) && other.port() == address.port() ? this
+                : new CoordinatorRoute(other, environment, caFile);
     }
 
     /** Returns where it leads. */

@@ -1,6 +1,8 @@
 package dev.darkbloom.agent.coordinator;
 
+import dev.darkbloom.agent.coordinator.LinkCounts.CancelStage;
 import dev.darkbloom.agent.protocol.ServiceStats;
+import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /** What a {@link RequestDesk} has done; counters only grow, over reconnects too. Any thread. */
@@ -15,6 +17,7 @@ final class DeskCounters {
     private final LongAdder cancelsWorking = new LongAdder();
     private final LongAdder cancelsLate = new LongAdder();
     private final LongAdder cancelNanos = new LongAdder();
+    private final LongAdder chunks = new LongAdder();
     private final LongAdder failures = new LongAdder();
     private final LongAdder failuresAfterOutput = new LongAdder();
 
@@ -52,6 +55,28 @@ final class DeskCounters {
     /** Counts the time between a cancel and the end of its work. */
     void cancelEnded(long nanos) {
         cancelNanos.add(nanos);
+    }
+
+    void chunk() {
+        chunks.increment();
+    }
+
+    long chunks() {
+        return chunks.sum();
+    }
+
+    long duplicates() {
+        return duplicates.sum();
+    }
+
+    long lateCancels() {
+        return cancelsLate.sum();
+    }
+
+    /** Returns the cancels of requests that had not ended, by where those stood. */
+    Map<CancelStage, Long> cancels() {
+        return Map.of(CancelStage.OPENING, cancelsOpening.sum(), CancelStage.WORKING, cancelsWorking.sum(), CancelStage.ANSWERING,
+                cancelsPartial.sum());
     }
 
     long requestsFailed() {

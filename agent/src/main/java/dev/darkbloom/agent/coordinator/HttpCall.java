@@ -47,6 +47,7 @@ final class HttpCall implements AutoCloseable {
     private static final int MOST_PARTS = 64;
 
     private final CoordinatorRoute route;
+    private final long stepNanos;
     private final long deadlineNanos;
     private final BlockingQueue<Part> parts = new LinkedBlockingQueue<>();
     private volatile Channel channel;
@@ -62,25 +63,37 @@ final class HttpCall implements AutoCloseable {
         record Failed(LinkEnd why) implements Part {}
     }
 
-    private HttpCall(CoordinatorRoute route, Duration limit) {
+    /**
+     * How long it may take.
+     *
+     * @param whole from now to the end of the body
+     * @param step for the connection, its proxy and TLS each, and between two parts of the answer
+     */
+    record Limits(Duration whole, Duration step) {
+        static Limits of(Duration whole) {
+            return new Limits(whole, whole);
+        }
+    }
+
+    private HttpCall(CoordinatorRoute route, Limits limits) {
         this.route = route;
-        deadlineNanos = System.nanoTime() + limit.toNanos();
+        stepNanos = limits.step().toNanos();
+        deadlineNanos = System.nanoTime() + limits.whole().toNanos();
     }
 
     /**
      * Begins a call.
      *
      * @param json the body; empty for none
-     * @param limit for all of it, from now to the end of the body
      * @throws AgentException {@code COORDINATOR_UNREACHABLE}
      */
-    static HttpCall begin(CoordinatorRoute route, HttpMethod method, URI uri, String json, Map<String, String> headers, Duration limit,
+    static HttpCall begin(CoordinatorRoute route, HttpMethod method, URI uri, String json, Map<String, String> headers, Limits limits,
             EventLoopGroup loop) {
-        var call = new HttpCall(route, limit);
+        var call = new HttpCall(route, limits);
         FullHttpRequest request = request(method, uri, json, headers);
         ChannelFuture connecting;
         try {
-            connecting = route.dial(new Bootstrap().group(loop), limit, pipeline -> {
+            connecting = route.dial(new Bootstrap().group(loop), limits.step(), pipeline -> {
                 call.channel = pipeline.channel();
                 pipeline.addLast(new HttpClientCodec(), call.new Reader());
             });
@@ -247,7 +260,7 @@ final class HttpCall implements AutoCloseable {
     }
 
     private Part next() throws InterruptedException {
-        Part part = parts.poll(Math.max(0, deadlineNanos - System.nanoTime()), TimeUnit.NANOSECONDS);
+        Part part = parts.poll(Math.max(0, Math.min(stepNanos, deadlineNanos - System.nanoTime())), TimeUnit.NANOSECONDS);
         if (part == null) {
             close();
             return new Part.Failed(new LinkEnd(LinkEnd.Kind.UNREACHABLE, "no answer in time"));

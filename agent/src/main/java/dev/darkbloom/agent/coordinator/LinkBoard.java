@@ -1,14 +1,14 @@
 package dev.darkbloom.agent.coordinator;
 
-import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.ModelsReplaceAck;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.HashSet;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,7 +40,11 @@ final class LinkBoard {
     private Instant toldSince;
     private int told;
     private String drainedId = "";
-    private final Set<String> desired = new HashSet<>();
+    private ModelsReplaceAck replaced;
+    private long attempted; // these four only grow
+    private long registrations;
+    private long heartbeats;
+    private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
 
     LinkBoard(InstantSource wall) {
         this.wall = wall;
@@ -61,11 +65,13 @@ final class LinkBoard {
 
     synchronized void connecting() {
         nextAttempt = null;
+        attempted++;
         enter(LinkState.CONNECTING);
     }
 
     synchronized void registered(Instant at) {
         connectedAt = at;
+        registrations++;
         lastChallenge = null;
         lastHeartbeat = null;
         later = false;
@@ -85,6 +91,23 @@ final class LinkBoard {
         if (connectedAt != null && Duration.between(connectedAt, at).compareTo(Backoff.LASTED) >= 0) {
             warning = null; // what it was about has not come up again
         }
+        heartbeats++;
+    }
+
+    synchronized long attempted() {
+        return attempted;
+    }
+
+    synchronized long registrations() {
+        return registrations;
+    }
+
+    synchronized long heartbeats() {
+        return heartbeats;
+    }
+
+    synchronized Map<LinkEnd.Kind, Long> ends() {
+        return new EnumMap<>(ends);
     }
 
     synchronized void challenged(Instant at) {
@@ -139,12 +162,6 @@ final class LinkBoard {
         manifest = found;
     }
 
-    synchronized void desired(DesiredModel model) {
-        if (desired.size() < 256 && desired.add(plain(model.modelName()) + " " + plain(model.desiredBuild()))) {
-            log.info("the coordinator would like another build model={} build={}", plain(model.modelName()), plain(model.desiredBuild()));
-        }
-    }
-
     synchronized void drained(String id) {
         drainedId = id;
         notifyAll();
@@ -163,6 +180,25 @@ final class LinkBoard {
         return true;
     }
 
+    synchronized void replaced(ModelsReplaceAck ack) {
+        replaced = ack;
+        notifyAll();
+    }
+
+    /** Waits for the answer to a step of a switch of models; empty when the connection ends or none comes in time. */
+    synchronized Optional<ModelsReplaceAck> awaitReplaced(String id, boolean validateOnly, long millis) throws InterruptedException {
+        long deadline = System.nanoTime() + millis * 1_000_000;
+        Instant connection = connectedAt;
+        while (replaced == null || !replaced.requestId().equals(id) || replaced.validateOnly() != validateOnly) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0 || connection == null || !connection.equals(connectedAt)) {
+                return Optional.empty();
+            }
+            wait(left);
+        }
+        return Optional.of(replaced);
+    }
+
     synchronized void draining() {
         draining = true;
         if (state.isOpen()) {
@@ -177,9 +213,11 @@ final class LinkBoard {
             log.debug("coordinator connection ended why={} attempts={}", end, attemptsInARow);
         }
         lastEnd = end;
+        ends.merge(end.kind(), 1L, Long::sum);
         attempts = attemptsInARow;
         nextAttempt = retryAt;
         connectedAt = null;
+        notifyAll();
         enter(next);
     }
 

@@ -9,7 +9,7 @@ import java.time.Duration;
  * @param ping time between two pings
  * @param pong longest time without a pong after a ping
  * @param silence wall clock without a report written after which the coordinator may have forgotten the node, which a report does not mend
- * @param listing time between two looks into the coordinator's public list
+ * @param listing time between two looks into the coordinator's public list; a new connection is looked for sooner
  * @param listPages whether that list is looked at
  * @param forPerson time between two attempts where only a person can mend what is wrong
  * @param socket limits of the socket

@@ -25,8 +25,8 @@ final class ListWatch implements AutoCloseable {
     /** Above this the list is looked at less often. */
     private static final int LARGE_BYTES = 1 << 20;
     private static final int LESS_OFTEN = 5;
-    /** How soon after the start it looks for the first time. */
-    private static final long FIRST_MILLIS = 3_000;
+    /** A new connection is looked for this much sooner: until it is found in the list, nobody can say whether work comes. */
+    private static final int SOONER = 20;
     /** Looks in a row that must miss the node: the list and the socket are not of one moment. */
     private static final int MISSES = 2;
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
@@ -57,14 +57,18 @@ final class ListWatch implements AutoCloseable {
         int misses = 0;
         Instant connection = null;
         try {
-            long wait = Math.min(FIRST_MILLIS, interval.toMillis());
-            while (!closed.await(wait, TimeUnit.MILLISECONDS)) {
-                wait = interval.toMillis();
+            long tick = Math.max(1, interval.toMillis() / SOONER);
+            long wait = 0;
+            while (!closed.await(tick, TimeUnit.MILLISECONDS)) {
+                wait -= tick;
                 Optional<Instant> connected = board.connectedAt();
-                if (connected.isEmpty()) {
+                boolean isNew = !connected.equals(Optional.ofNullable(connection));
+                if (connected.isEmpty() || !isNew && wait > 0) {
                     continue;
                 }
-                if (!connected.get().equals(connection)) {
+                // A new one is looked for twice: it may not have been in the list yet.
+                wait = isNew ? tick : interval.toMillis();
+                if (isNew) {
                     connection = connected.get();
                     seen = false;
                     misses = 0;
@@ -73,7 +77,7 @@ final class ListWatch implements AutoCloseable {
                 try {
                     CoordinatorHttp.Answer answer = http.get(PAGE);
                     if (answer.body().length() > LARGE_BYTES) {
-                        wait *= LESS_OFTEN;
+                        wait = interval.toMillis() * LESS_OFTEN;
                     }
                     CoordinatorHttp.Answer runtime = http.get(MANIFEST);
                     if (runtime.isOk()) {

@@ -6,6 +6,7 @@ import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.crypto.DeviceSigner;
 import dev.darkbloom.agent.engine.MemoryLedger;
+import dev.darkbloom.agent.engine.ModelHealth;
 import dev.darkbloom.agent.engine.ModelLoad;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.ModelState;
@@ -21,6 +22,7 @@ import dev.darkbloom.agent.protocol.CapacityReport;
 import dev.darkbloom.agent.protocol.Confidence;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.HeartbeatStatus;
 import dev.darkbloom.agent.protocol.NodePosture;
 import dev.darkbloom.agent.protocol.OfferedModel;
@@ -43,7 +45,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * What this node says of itself, made of what is measured; with a test posture, of what its owner claims towards a coordinator on this machine.
@@ -52,16 +57,20 @@ import java.util.function.Supplier;
  */
 public final class NodeReport implements NodeSelf {
     private static final double GIB = 1L << 30;
+    /** Coordinators ask about prompts of some length up to a multiple of this. */
+    private static final int BUCKET = 512;
     /** What a claimed posture says instead of a number of this machine's. */
     private static final String TEST_SERIAL_PREFIX = "TEST-";
 
     private final AgentConfig.Coordinator config;
     private final Parts parts;
+    /** Most bytes in use that were seen. */
+    private final AtomicLong peakBytes = new AtomicLong();
 
     /**
      * What a report is made of.
      *
-     * @param offers what is offered, in the order of the settings
+     * @param models what is offered, and what is done with it
      * @param hardware what the machine is; measured once, since it stays
      * @param metrics how it fares; never blocks
      * @param account read before each registration
@@ -69,26 +78,9 @@ public final class NodeReport implements NodeSelf {
      * @param publicKey the X25519 key of this process, in base64
      * @param serialOfTests stands for the machine's serial number where a posture is claimed; of the home, so that two homes are two machines
      */
-    public record Parts(List<Offer> offers, ModelPool pool, ModelLoader loader, MemoryLedger ledger, HardwareReport hardware,
-            Supplier<SystemMetrics> metrics, PostureProbe posture, DeviceSigner signer, Supplier<Optional<Redacted>> account, String version,
-            String publicKey, String serialOfTests, InstantSource wall) {
-        public Parts {
-            offers = List.copyOf(offers);
-        }
-    }
-
-    /**
-     * A model that is offered.
-     *
-     * @param hasTools whether a forced call of a tool is enforced on it
-     */
-    public record Offer(String id, long sizeBytes, String quantization, boolean hasTools) {}
-
-    /** Loads a model and waits until it serves; {@code Engine.load} is the real one. */
-    @FunctionalInterface
-    public interface ModelLoader {
-        void load(String modelId) throws InterruptedException;
-    }
+    public record Parts(NodeModels models, ModelPool pool, MemoryLedger ledger, HardwareReport hardware, Supplier<SystemMetrics> metrics,
+            PostureProbe posture, DeviceSigner signer, Supplier<Optional<Redacted>> account, String version, String publicKey,
+            String serialOfTests, InstantSource wall) {}
 
     public NodeReport(AgentConfig.Coordinator config, Parts parts) {
         this.config = config;
@@ -105,10 +97,10 @@ public final class NodeReport implements NodeSelf {
                 machine.chip().tier().toString(), machine.memoryGib(), round(parts.ledger().budgetBytes() / GIB),
                 new dev.darkbloom.agent.protocol.HardwareReport.CpuCores(cores.total(), cores.performance(), cores.efficiency()),
                 machine.gpuCores().orElse(0), machine.bandwidthGBps().orElse(0));
-        var offers = parts.offers();
+        AgentMessage.ModelsUpdate offered = offered();
         return new AgentMessage.Register(
                 hardware,
-                offers.stream().map(offer -> OfferedModel.text(offer.id(), offer.sizeBytes(), offer.quantization())).toList(),
+                offered.models(),
                 config.backendName(),
                 config.reportedVersion().orElse(parts.version()),
                 parts.publicKey(),
@@ -122,7 +114,7 @@ public final class NodeReport implements NodeSelf {
                 Optional.of(privacy(posture)),
                 List.of(),
                 config.privateOnly(),
-                ToolConstraints.enforcedFor(offers.stream().filter(Offer::hasTools).map(Offer::id).toList()),
+                offered.toolConstraints(),
                 Optional.empty());
     }
 
@@ -130,9 +122,8 @@ public final class NodeReport implements NodeSelf {
         return statuses.stream().mapToDouble(rate).filter(value -> value > 0).max();
     }
 
-    /** The engine's rate is of all slots together. */
     private static double tokensPerSecondOfOne(ModelStatus status) {
-        return status.decodeTokensPerSecond() / Math.max(1, status.busySlots());
+        return status.health().streamTokensPerSecond();
     }
 
     private AttestationBlob blob(HardwareReport machine, Posture posture) {
@@ -198,7 +189,7 @@ public final class NodeReport implements NodeSelf {
 
     @Override
     public AgentMessage.Heartbeat heartbeat(boolean draining, int inFlight, ServiceStats stats, long capacitySeq) {
-        List<ModelStatus> statuses = offered();
+        List<ModelStatus> statuses = offeredModels();
         boolean busy = inFlight > 0 || statuses.stream().anyMatch(status -> status.busySlots() > 0 || status.waiting() > 0);
         List<String> warm = statuses.stream().filter(status -> status.state() == ModelState.READY).map(ModelStatus::id).toList();
         Optional<String> active = statuses.stream().filter(status -> status.busySlots() > 0).map(ModelStatus::id).findFirst();
@@ -212,8 +203,9 @@ public final class NodeReport implements NodeSelf {
                 OptionalLong.empty());
     }
 
-    private List<ModelStatus> offered() {
-        return parts.pool().models().stream().filter(status -> parts.offers().stream().anyMatch(offer -> offer.id().equals(status.id()))).toList();
+    private List<ModelStatus> offeredModels() {
+        Set<String> ids = parts.models().offers().stream().map(NodeModels.Offer::id).collect(Collectors.toSet());
+        return parts.pool().models().stream().filter(status -> ids.contains(status.id())).toList();
     }
 
     private dev.darkbloom.agent.protocol.SystemMetrics metrics() {
@@ -228,15 +220,18 @@ public final class NodeReport implements NodeSelf {
     private CapacityReport capacity(List<ModelStatus> statuses, int inFlight, long capacitySeq) {
         var slots = new ArrayList<SlotReport>();
         double activeBytes = 0;
-        double idleBytes = 0;
+        double cachedBytes = 0;
+        long peak = 0;
         for (ModelStatus status : statuses) {
             slots.add(slot(status));
-            activeBytes += status.load().activeBytes();
-            idleBytes += status.busySlots() == 0 && status.waiting() == 0 ? status.reservedBytes() : 0;
+            ModelLoad load = status.load();
+            activeBytes += load.activeBytes();
+            cachedBytes += load.kvBytes(status.usedTokens() - load.runningTokens()); // prefixes that are kept for the next request
+            peak += load.activeBytes(Math.max(load.runningTokens(), status.health().peakRunningTokens()));
         }
         SystemMetrics now = parts.metrics().get();
-        double free = Math.max(0, parts.ledger().freeBytes()) + idleBytes;
-        return new CapacityReport(slots, round(activeBytes / GIB), round(parts.ledger().reservedBytes() / GIB), 0,
+        double free = freeForLoadBytes(statuses);
+        return new CapacityReport(slots, round(activeBytes / GIB), round(peakBytes.accumulateAndGet(peak, Math::max) / GIB), round(cachedBytes / GIB),
                 round(parts.hardware().memoryBytes() / GIB), capacitySeq, OptionalDouble.of(round(free / GIB)),
                 OptionalDouble.of(round(parts.ledger().budgetBytes() / GIB)), OptionalDouble.of(round(Math.max(0, parts.ledger().freeBytes()) / GIB)),
                 Optional.of(statuses.stream().anyMatch(status -> status.state() == ModelState.LOADING)),
@@ -251,49 +246,65 @@ public final class NodeReport implements NodeSelf {
             case DRAINING -> SlotState.RELOADING;
             case FAILED -> SlotState.CRASHED;
         };
+        ModelHealth health = status.health();
         return new SlotReport(status.id(), state, status.busySlots(), status.waiting(), load.runningTokens(), load.promisedTokens(),
                 status.slots(), round(tokensPerSecondOfOne(status)), round(status.prefillTokensPerSecond()),
-                Math.min(load.kvTokens(), load.runningTokens() + load.promisedTokens()), load.kvTokens(), 0, load.kvBytesPerToken(), 0,
-                Optional.of("contiguous"), Optional.empty(), status.steps(), status.finished() + status.failed() + status.cancelled(), 0,
-                OptionalDouble.empty(), OptionalDouble.empty(), false, 0, 0);
+                Math.min(load.kvTokens(), load.runningTokens() + load.promisedTokens()), load.kvTokens(), health.queuedTokens(), load.kvBytesPerToken(),
+                health.loadMillis(), Optional.of("contiguous"), Optional.empty(), status.steps(), health.admitted(), health.firstTokens(),
+                rounded(health.secondsSinceStep()), rounded(health.secondsSinceFirstToken()), false, 0, 0);
     }
 
     @Override
     public AgentMessage.CapacityQuote quote(CapacityProbe probe, boolean draining, long capacitySeq) {
-        Optional<ModelStatus> found = offered().stream().filter(status -> status.id().equals(probe.model())).findFirst();
+        Optional<ModelStatus> found = offeredModels().stream().filter(status -> status.id().equals(probe.model())).findFirst();
         if (found.isEmpty()) {
-            return quote(probe, capacitySeq, Optional.of(RejectionReason.SLOT_STATE), 0, 0, 0, Confidence.HIGH);
+            return new AgentMessage.CapacityQuote(probe.quoteId(), capacitySeq, false, Optional.of(RejectionReason.SLOT_STATE), 0, 0, 0, 0,
+                    Confidence.HIGH);
         }
         ModelStatus status = found.get();
         ModelLoad load = status.load();
-        long budget = Math.max(0, load.kvTokens() - load.runningTokens() - load.promisedTokens());
-        boolean loaded = status.state() == ModelState.READY;
-        double prefill = status.prefillTokensPerSecond();
-        double decode = status.decodeTokensPerSecond();
-        double readMs = prefill > 0 ? probe.promptTokensBucket() / prefill * 1000 : 0;
-        // Behind what runs and waits: as long as the slots together take for what they have promised.
-        double queueMs = status.busySlots() < status.slots() || decode <= 0 ? 0
-                : load.promisedTokens() / Math.max(1.0, status.busySlots()) / (decode / Math.max(1, status.busySlots())) * 1000;
-        Optional<RejectionReason> rejection = Optional.empty();
-        if (draining || status.state() == ModelState.FAILED || status.state() == ModelState.DRAINING) {
-            rejection = Optional.of(RejectionReason.SLOT_STATE);
-        } else if (probe.requiresVision()) {
-            rejection = Optional.of(RejectionReason.CAPABILITY);
-        } else if (status.contextTokens() > 0 && probe.promptTokensBucket() - 511 > status.contextTokens() - 1) {
-            rejection = Optional.of(RejectionReason.TOKEN_BUDGET); // no prompt of this bucket leaves room for one token
-        } else if (status.waiting() >= status.queueLimit()) {
-            rejection = Optional.of(RejectionReason.SLOT_STATE);
-        } else if (probe.deadlineRemainingMs() > 0 && prefill > 0 && readMs + queueMs > probe.deadlineRemainingMs()) {
-            rejection = Optional.of(RejectionReason.DEADLINE);
-        }
-        Confidence confidence = loaded && prefill > 0 && decode > 0 ? Confidence.HIGH : Confidence.LOW;
-        return quote(probe, capacitySeq, rejection, readMs + queueMs, queueMs, budget, confidence);
+        FirstContent first = FirstContent.of(status, probe.promptTokensBucket(), probe.maxOutputTokens());
+        Optional<RejectionReason> rejection = draining ? Optional.of(RejectionReason.SLOT_STATE) : rejection(status, probe, first);
+        return new AgentMessage.CapacityQuote(probe.quoteId(), capacitySeq, rejection.isEmpty(), rejection, round(first.ttftMs()),
+                round(first.ttftP90Ms()), round(first.loadMs() + first.queueMs()),
+                Math.max(0, load.kvTokens() - load.runningTokens() - load.promisedTokens()), first.isMeasured() ? Confidence.HIGH : Confidence.LOW);
     }
 
-    private static AgentMessage.CapacityQuote quote(CapacityProbe probe, long seq, Optional<RejectionReason> rejection, double ttftMs,
-            double queueMs, long budget, Confidence confidence) {
-        return new AgentMessage.CapacityQuote(probe.quoteId(), seq, rejection.isEmpty(), rejection, round(ttftMs), round(ttftMs * 1.5),
-                round(queueMs), budget, confidence);
+    /** Returns what would refuse such a request, by the numbers that the engine itself goes by. */
+    private Optional<RejectionReason> rejection(ModelStatus status, CapacityProbe probe, FirstContent first) {
+        int shortest = (int) Math.clamp(probe.promptTokensBucket() - (BUCKET - 1), 1, Integer.MAX_VALUE);
+        if (status.state() == ModelState.FAILED || status.state() == ModelState.DRAINING || status.isFull()) {
+            return Optional.of(RejectionReason.SLOT_STATE);
+        }
+        if (probe.requiresVision()) {
+            return Optional.of(RejectionReason.CAPABILITY);
+        }
+        if (status.contextTokens() > 0 && status.answerRoom(shortest) < 1) {
+            return Optional.of(RejectionReason.TOKEN_BUDGET); // no prompt of this bucket leaves room for one token
+        }
+        if (status.state() == ModelState.UNLOADED && weightBytes(status.id()) > freeForLoadBytes(parts.pool().models())) {
+            return Optional.of(RejectionReason.MEMORY_CAP);
+        }
+        if (probe.deadlineRemainingMs() > 0 && first.isKnown() && first.ttftMs() > probe.deadlineRemainingMs()) {
+            return Optional.of(RejectionReason.DEADLINE);
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public double leastFirstContentMs(String modelId, int promptTokens) {
+        return offeredModels().stream().filter(status -> status.id().equals(modelId)).findFirst()
+                .map(status -> FirstContent.of(status, promptTokens, 1).leastMs()).orElse(0.0);
+    }
+
+    private long weightBytes(String modelId) {
+        return parts.models().offers().stream().filter(offer -> offer.id().equals(modelId)).mapToLong(NodeModels.Offer::sizeBytes).findFirst().orElse(0);
+    }
+
+    /** Returns the bytes that a load may take: what nobody has reserved, and what idle models would give up for it. */
+    private long freeForLoadBytes(List<ModelStatus> statuses) {
+        long idle = statuses.stream().filter(status -> status.busySlots() == 0 && status.waiting() == 0).mapToLong(ModelStatus::reservedBytes).sum();
+        return Math.max(0, parts.ledger().freeBytes()) + idle;
     }
 
     @Override
@@ -302,25 +313,46 @@ public final class NodeReport implements NodeSelf {
             return Optional.of("this model is not offered here");
         }
         try {
-            parts.loader().load(modelId);
+            parts.models().load(modelId);
             return Optional.empty();
         } catch (AgentException e) {
             return Optional.of("the model cannot be loaded: " + e.code().wireCode());
         }
     }
 
-    @Override
-    public boolean has(String modelId) {
-        return isOffered(modelId);
+    private boolean isOffered(String modelId) {
+        return parts.models().offers().stream().anyMatch(offer -> offer.id().equals(modelId));
     }
 
-    private boolean isOffered(String modelId) {
-        return parts.offers().stream().anyMatch(offer -> offer.id().equals(modelId));
+    @Override
+    public void prefetch(String modelId, long priority, NodeModels.PrefetchNews news) {
+        parts.models().prefetch(modelId, priority, news);
+    }
+
+    @Override
+    public void desired(List<DesiredModel> models) {
+        parts.models().desired(models);
+    }
+
+    @Override
+    public AgentMessage.ModelsUpdate offered() {
+        return update(parts.models().offers());
+    }
+
+    /** Returns the message that tells of models. */
+    public static AgentMessage.ModelsUpdate update(List<NodeModels.Offer> offers) {
+        return new AgentMessage.ModelsUpdate(
+                offers.stream().map(offer -> OfferedModel.text(offer.id(), offer.sizeBytes(), offer.quantization())).toList(),
+                ToolConstraints.enforcedFor(offers.stream().filter(NodeModels.Offer::hasTools).map(NodeModels.Offer::id).toList()));
     }
 
     @Override
     public String signingKey() {
         return parts.signer().publicKey();
+    }
+
+    private static OptionalDouble rounded(OptionalDouble value) {
+        return value.isPresent() ? OptionalDouble.of(round(value.getAsDouble())) : value;
     }
 
     /** Returns three decimals, which is all that is known. */

@@ -3,7 +3,9 @@ package dev.darkbloom.agent.coordinator;
 import dev.darkbloom.agent.protocol.AgentMessage;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.ServiceStats;
+import java.util.List;
 import java.util.Optional;
 
 /** What this node says of itself. {@link NodeReport} is the real one. */
@@ -26,14 +28,28 @@ public interface NodeSelf {
     AgentMessage.CapacityQuote quote(CapacityProbe probe, boolean draining, long capacitySeq);
 
     /**
+     * Returns the least that a request's first token takes from now on, in milliseconds; 0 when nothing is known. By the estimate that quotes are
+     * made of; never blocks.
+     */
+    default double leastFirstContentMs(String modelId, int promptTokens) {
+        return 0;
+    }
+
+    /**
      * Loads a model; blocks until it serves.
      *
      * @return why it does not, in words for the coordinator; empty when it does
      */
     Optional<String> load(String modelId) throws InterruptedException;
 
-    /** Returns whether the model's file is on this machine and fit to be loaded. Reads files. */
-    boolean has(String modelId);
+    /** Has a build fetched, as {@link NodeModels#prefetch}. */
+    void prefetch(String modelId, long priority, NodeModels.PrefetchNews news);
+
+    /** Takes what the coordinator would like here, as {@link NodeModels#desired}. */
+    void desired(List<DesiredModel> models);
+
+    /** Returns what is offered now, for a coordinator that knows of models that come and go. Never blocks. */
+    AgentMessage.ModelsUpdate offered();
 
     /** Returns the key by which the coordinator's public list shows this node: base64 of a P-256 point. */
     String signingKey();

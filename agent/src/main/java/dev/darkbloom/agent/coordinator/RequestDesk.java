@@ -17,6 +17,7 @@ import dev.darkbloom.agent.protocol.EncryptedPayload;
 import dev.darkbloom.agent.protocol.ErrorReason;
 import dev.darkbloom.agent.protocol.Failure;
 import dev.darkbloom.agent.protocol.FailureCode;
+import dev.darkbloom.agent.protocol.MessageDecoder;
 import dev.darkbloom.agent.protocol.MessageEncoder;
 import dev.darkbloom.agent.protocol.ServiceStats;
 import dev.darkbloom.agent.protocol.TerminalCause;
@@ -25,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,12 +60,12 @@ final class RequestDesk implements AutoCloseable {
     private final Optional<DeviceSigner> signer;
     private final Limits limits;
     private final NanoClock clock;
+    private final Forecast forecast;
     private final MessageEncoder encoder = new MessageEncoder();
     private final DeskCounters counters = new DeskCounters();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition ended = lock.newCondition();
     private final Map<RequestId, Work> running = new LinkedHashMap<>(); // guarded by lock
-    private long runningBytes; // guarded by lock
     private final Map<RequestId, Boolean> finished = new LinkedHashMap<>() { // guarded by lock
         private static final long serialVersionUID = 1L;
 
@@ -73,22 +75,32 @@ final class RequestDesk implements AutoCloseable {
         }
     };
     private final Deque<String> served = new ArrayDeque<>(); // guarded by lock; the latest first
+    private volatile boolean paused;
+    private long heldBytes; // guarded by lock; of bodies
     private volatile boolean draining;
 
     /**
      * Bounds.
      *
      * @param mostInFlight requests that run or wait at a time
-     * @param mostBytes what their messages may hold together; one request is always taken
+     * @param mostBytes of the sealed and the opened bodies of those together; a body counts twice until it is opened
      * @param firstChunk longest time to the first chunk; coordinators give up after 600 s
      * @param nextChunk longest time between two chunks, or to a whole answer
      */
     record Limits(int mostInFlight, long mostBytes, Duration firstChunk, Duration nextChunk) {
-        Limits(int mostInFlight, Duration firstChunk, Duration nextChunk) {
-            this(mostInFlight, 512L << 20, firstChunk, nextChunk);
-        }
-
+        private static final long MOST_BYTES = 256L << 20;
         static final Limits DEFAULT = new Limits(1024, Duration.ofSeconds(570), Duration.ofSeconds(570));
+
+        /** As the other, with the usual bytes. */
+        Limits(int mostInFlight, Duration firstChunk, Duration nextChunk) {
+            this(mostInFlight, MOST_BYTES, firstChunk, nextChunk);
+        }
+    }
+
+    /** Foretells when a request would have its first content; as {@link NodeSelf#leastFirstContentMs}. */
+    @FunctionalInterface
+    interface Forecast {
+        double leastFirstContentMs(String modelId, int promptTokens);
     }
 
     /** Where a request stands, for counters and deadlines. */
@@ -99,8 +111,11 @@ final class RequestDesk implements AutoCloseable {
      *
      * @param publicKey as registered
      * @param signer signs answers; empty to sign none
+     * @param forecast judges requests that must be answered by a time
      */
-    RequestDesk(Answerer answerer, RequestOpener opener, String publicKey, Optional<DeviceSigner> signer, Limits limits, NanoClock clock) {
+    RequestDesk(Answerer answerer, RequestOpener opener, String publicKey, Optional<DeviceSigner> signer, Limits limits, NanoClock clock,
+            Forecast forecast) {
+        this.forecast = forecast;
         this.answerer = answerer;
         this.opener = opener;
         this.publicKey = publicKey;
@@ -110,11 +125,12 @@ final class RequestDesk implements AutoCloseable {
     }
 
     /** One request. */
-    private final class Work implements Runnable {
+    private final class Work implements Runnable, SealedSink.Milestones {
         private final RequestId id;
         private final InferenceRequest request;
         private final Content frame;
-        private final long bytes;
+        private final long bodyBytes;
+        private long held; // guarded by lock
         private final Outlet outlet;
         private final Presence presence = new Presence();
         private final long beganNanos = clock.nanoTime();
@@ -130,7 +146,8 @@ final class RequestDesk implements AutoCloseable {
             this.id = request.requestId();
             this.request = request;
             this.frame = frame;
-            bytes = frame.length();
+            bodyBytes = request.encryptedBody().orElseThrow().ciphertext().byteSize();
+            held = heldBytes(request, frame);
             this.outlet = outlet;
             OptionalLong budget = request.firstContentBudgetMs();
             contentDueNanos = budget.isPresent() ? beganNanos + Math.max(0, budget.getAsLong()) * 1_000_000 : Long.MAX_VALUE;
@@ -166,7 +183,8 @@ final class RequestDesk implements AutoCloseable {
                     tell(new AgentMessage.InferenceError(id, Failure.of(e.toAgentException())));
                     return;
                 }
-                try (box; SealedSink sink = new SealedSink(id, outlet, box, publicKey, presence, this::firstChunk,
+                holdOnly(this, bodyBytes);
+                try (box; SealedSink sink = new SealedSink(id, outlet, box, publicKey, presence, this,
                         signer.map(_ -> new ResponseHash()))) {
                     answer(body, sink);
                 }
@@ -189,9 +207,27 @@ final class RequestDesk implements AutoCloseable {
             }
         }
 
-        private void firstChunk() {
+        @Override
+        public void prepared(String modelId, int promptTokens) {
+            if (contentDueNanos == Long.MAX_VALUE) {
+                return;
+            }
+            long least = (long) (forecast.leastFirstContentMs(modelId, promptTokens) * 1_000_000);
+            if (least > 0 && clock.nanoTime() + least - contentDueNanos > 0) {
+                verdict = tooLate();
+                throw new AgentException(ErrorCode.DEADLINE_EXCEEDED, "the first content is not possible in time");
+            }
+        }
+
+        @Override
+        public void firstChunk() {
             phase = Phase.ANSWERING;
             progressNanos = clock.nanoTime();
+        }
+
+        @Override
+        public void chunkSent() {
+            counters.chunk();
         }
 
         private void complete(SealedSink sink) {
@@ -242,6 +278,26 @@ final class RequestDesk implements AutoCloseable {
         }
     }
 
+    private static Failure tooLate() {
+        return Failure.of("the first content is not possible in time", 503, FailureCode.CAPACITY, ErrorReason.DEADLINE_UNREACHABLE,
+                TerminalCause.ADMISSION_TIMEOUT);
+    }
+
+    /** Returns what a request holds until it is opened. */
+    private static long heldBytes(InferenceRequest request, Content frame) {
+        return frame.length() + request.encryptedBody().orElseThrow().ciphertext().byteSize();
+    }
+
+    private void holdOnly(Work work, long bytes) {
+        lock.lock();
+        try {
+            heldBytes -= work.held - bytes;
+            work.held = bytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private static Usage wire(dev.darkbloom.agent.chat.Usage usage) {
         return new Usage(usage.promptTokens(), usage.completionTokens(), usage.reasoningTokens(), usage.cachedTokens(), usage.cachedTokens(),
                 usage.cachedTokens() > 0 ? Optional.of("hit") : Optional.empty(),
@@ -265,11 +321,11 @@ final class RequestDesk implements AutoCloseable {
                 frame.close();
                 return;
             }
-            refusal = refusal(request, frame.length());
+            refusal = refusal(request, frame);
             if (refusal.isEmpty()) {
                 work = new Work(request, frame, outlet);
                 running.put(id, work);
-                runningBytes += work.bytes;
+                heldBytes += work.held;
             } else {
                 finished.put(id, true);
             }
@@ -287,12 +343,12 @@ final class RequestDesk implements AutoCloseable {
         thread.start();
     }
 
-    private Optional<Failure> refusal(InferenceRequest request, long bytes) {
+    private Optional<Failure> refusal(InferenceRequest request, Content frame) {
         if (request.encryptedBody().isEmpty()) {
             return Optional.of(Failure.of("a request has to be encrypted", 400, FailureCode.ENCRYPTION_FAILURE, ErrorReason.CLIENT_ERROR, null));
         }
-        if (draining) {
-            return Optional.of(Failure.of(new AgentException(ErrorCode.DRAINING, "the agent is stopping")));
+        if (isDraining()) {
+            return Optional.of(Failure.of(new AgentException(ErrorCode.DRAINING, "provider draining for update")));
         }
         if (finished.containsKey(request.requestId())) {
             counters.duplicate();
@@ -301,8 +357,8 @@ final class RequestDesk implements AutoCloseable {
         if (running.size() >= limits.mostInFlight()) {
             return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, running.size() + " requests are in flight")));
         }
-        if (!running.isEmpty() && runningBytes + bytes > limits.mostBytes()) {
-            return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, "requests of " + runningBytes + " bytes are in flight")));
+        if (heldBytes + heldBytes(request, frame) > limits.mostBytes()) {
+            return Optional.of(Failure.of(new AgentException(ErrorCode.QUEUE_FULL, heldBytes + " bytes of requests are in flight")));
         }
         return Optional.empty();
     }
@@ -333,7 +389,7 @@ final class RequestDesk implements AutoCloseable {
         lock.lock();
         try {
             running.remove(work.id);
-            runningBytes -= work.bytes;
+            heldBytes -= work.held;
             finished.put(work.id, true);
             ended.signalAll();
         } finally {
@@ -396,8 +452,7 @@ final class RequestDesk implements AutoCloseable {
             }
             boolean budget = !answering && work.contentDueNanos <= stallsAt;
             work.verdict = budget
-                    ? Failure.of("the first content is not possible in time", 503, FailureCode.CAPACITY, ErrorReason.DEADLINE_UNREACHABLE,
-                            TerminalCause.ADMISSION_TIMEOUT)
+                    ? tooLate()
                     : Failure.of("no progress", 504, FailureCode.GENERATION_FAILURE, null,
                             answering ? TerminalCause.DECODE_STALL : TerminalCause.PREFILL_STALL);
             work.stop(false);
@@ -417,7 +472,23 @@ final class RequestDesk implements AutoCloseable {
         draining = true;
     }
 
+    /** Takes nothing new until {@link #resume}. */
+    void pause() {
+        paused = true;
+    }
+
+    /** Takes requests again, unless the desk drains. */
+    void resume() {
+        paused = false;
+    }
+
+    /** Returns whether nothing is taken, for a while or for good. */
     boolean isDraining() {
+        return draining || paused;
+    }
+
+    /** Returns whether nothing is taken any more. */
+    boolean isEnding() {
         return draining;
     }
 
@@ -451,6 +522,18 @@ final class RequestDesk implements AutoCloseable {
     /** Returns what has been done since the process began. */
     ServiceStats stats() {
         return counters.stats();
+    }
+
+    /** Returns what this, and what stands before it, has counted. */
+    LinkCounts count(LinkBoard board, MessageDecoder decoder) {
+        ServiceStats stats = counters.stats();
+        var notOpened = new EnumMap<PayloadFailure.Reason, Long>(PayloadFailure.Reason.class);
+        for (PayloadFailure.Reason reason : PayloadFailure.Reason.values()) {
+            notOpened.put(reason, opener.failures(reason));
+        }
+        return new LinkCounts(board.attempted(), board.registrations(), board.heartbeats(), board.ends(), inFlight(), stats.requestsServed(),
+                counters.requestsFailed(), counters.cancels(), counters.lateCancels(), stats.tokensGenerated(), counters.chunks(), notOpened,
+                counters.duplicates(), decoder.unknownTypes(), decoder.unknownFields(), decoder.malformed());
     }
 
     /** Returns how many requests were answered by an error. */

@@ -31,26 +31,42 @@ final class SealedSink implements ResponseSink, AutoCloseable {
     private final RequestBox box;
     private final ChunkFrames frames;
     private final Presence presence;
-    private final Runnable firstChunk;
+    private final Milestones milestones;
     private final Optional<ResponseHash> hash;
     private final Content sealed = Content.confined(1024);
     private final Content frame = Content.confined(2048);
     private boolean begun;
     private Optional<Usage> usage = Optional.empty();
 
+    /** Hears how far an answer is; by the request's thread. */
+    interface Milestones {
+        /** The prompt will be submitted next, unless this throws. */
+        void prepared(String modelId, int promptTokens);
+
+        /** The first chunk is sent next. */
+        void firstChunk();
+
+        /** A chunk was handed to the connection. */
+        void chunkSent();
+    }
+
     /**
      * Borrows everything but {@code hash}, which it takes.
      *
-     * @param firstChunk run before the first chunk is sent
      * @param hash collects the answer for its signature
      */
-    SealedSink(RequestId id, Outlet outlet, RequestBox box, String publicKey, Presence presence, Runnable firstChunk, Optional<ResponseHash> hash) {
+    SealedSink(RequestId id, Outlet outlet, RequestBox box, String publicKey, Presence presence, Milestones milestones, Optional<ResponseHash> hash) {
         this.outlet = outlet;
         this.box = box;
         this.frames = new ChunkFrames(id, publicKey);
         this.presence = presence;
-        this.firstChunk = firstChunk;
+        this.milestones = milestones;
         this.hash = hash;
+    }
+
+    @Override
+    public void prepared(String modelId, int promptTokens) {
+        milestones.prepared(modelId, promptTokens);
     }
 
     @Override
@@ -78,11 +94,12 @@ final class SealedSink implements ResponseSink, AutoCloseable {
         frames.write(sealed.buffer(), 0, sealed.length(), frame);
         if (!begun) {
             begun = true;
-            firstChunk.run();
+            milestones.firstChunk();
         }
         awaitRoom();
         hash.ifPresent(of -> of.add(buffer, 0, size));
         outlet.send(frame.buffer(), frame.length());
+        milestones.chunkSent();
     }
 
     private void awaitRoom() {

@@ -30,8 +30,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Session {
     private static final Logger log = LoggerFactory.getLogger(Session.class);
-    /** Challenges and loads that are worked on at a time; a coordinator that sends more than that is not answered. */
+    /** Challenges, and loads, that are worked on at a time; a coordinator that sends more than that is not answered. */
     private static final int MOST_TASKS = 8;
+    /** Least time between two words about one build that comes (provider protocol, 17.2). */
+    private static final Duration PREFETCH_NEWS = Duration.ofSeconds(2);
     /** A shorter nonce ends the handler of coordinators of April 2026 (provider protocol, 0.1, fact 13). */
     private static final int LEAST_NONCE = 8;
     /** How often clocks are looked at when nothing happens: so soon is it known that the machine slept. */
@@ -48,7 +50,9 @@ final class Session {
     private final LinkBoard board;
     private final MessageEncoder encoder = new MessageEncoder();
     private final Queue<Runnable> asked = new ConcurrentLinkedQueue<>();
-    private final Semaphore tasks = new Semaphore(MOST_TASKS);
+    /** Of their own, so that loads, which may take minutes, never keep a challenge waiting. */
+    private final Semaphore challenges = new Semaphore(MOST_TASKS);
+    private final Semaphore loads = new Semaphore(MOST_TASKS);
     private long nextHeartbeat;
     private long nextPing;
     private long pongDue = Long.MAX_VALUE;
@@ -207,7 +211,7 @@ final class Session {
                 if (challenge.nonce() == null || challenge.nonce().length() < LEAST_NONCE || challenge.timestamp() == null) {
                     log.debug("challenge without a nonce or a time");
                 } else {
-                    task("challenge", () -> answer(challenge));
+                    task("challenge", challenges, () -> answer(challenge));
                 }
             }
             case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? List.of() : status.mismatches());
@@ -217,15 +221,15 @@ final class Session {
             }
             case CoordinatorMessage.LoadModel(String id) -> {
                 board.later();
-                task("load-model", () -> load(id));
+                task("load-model", loads, () -> load(id));
             }
             case CoordinatorMessage.PrefetchModel prefetch -> {
                 board.later();
-                task("prefetch-model", () -> prefetch(prefetch.modelId()));
+                prefetch(prefetch);
             }
             case CoordinatorMessage.DesiredModels desired -> {
                 board.later();
-                desired.models().forEach(board::desired);
+                self.desired(desired.models());
             }
             case CoordinatorMessage.CapacityProbe probe -> {
                 board.later();
@@ -234,7 +238,11 @@ final class Session {
                 }
             }
             case CoordinatorMessage.ProviderDrainAck(String id) -> board.drained(id);
-            case CoordinatorMessage.ModelsReplaceAck _, CoordinatorMessage.ModelsReplaceResumed _ -> board.later();
+            case CoordinatorMessage.ModelsReplaceAck ack -> {
+                board.later();
+                board.replaced(ack);
+            }
+            case CoordinatorMessage.ModelsReplaceResumed _ -> board.later();
             case CoordinatorMessage.CodeAttestationResumeChallenge _, CoordinatorMessage.AppAttestShadow _ -> board.later();
             case CoordinatorMessage.Unknown(String type) -> log.debug("message of a type that is not known type={}", type);
         }
@@ -256,11 +264,55 @@ final class Session {
         ask(this::heartbeat);
     }
 
-    private void prefetch(String modelId) {
-        answer(new AgentMessage.PrefetchModelStatus(modelId, PrefetchStatus.STARTED, OptionalLong.empty(), OptionalLong.empty(), Optional.empty()));
-        boolean there = self.has(modelId);
-        answer(new AgentMessage.PrefetchModelStatus(modelId, there ? PrefetchStatus.VERIFIED : PrefetchStatus.FAILED, OptionalLong.empty(),
-                OptionalLong.empty(), there ? Optional.empty() : Optional.of("no file is bound to this id here")));
+    private void prefetch(CoordinatorMessage.PrefetchModel wanted) {
+        String modelId = wanted.modelId();
+        sendPrefetch(modelId, PrefetchStatus.STARTED, OptionalLong.empty(), OptionalLong.empty(), Optional.empty());
+        if (desk.isDraining()) {
+            sendPrefetch(modelId, PrefetchStatus.FAILED, OptionalLong.empty(), OptionalLong.empty(), Optional.of("provider draining for update"));
+            return;
+        }
+        self.prefetch(modelId, wanted.priority().orElse(0), new NodeModels.PrefetchNews() {
+            private long nextNanos = clock.nanoTime();
+
+            @Override
+            public void downloading(long bytesDone, long bytesTotal) {
+                long now = clock.nanoTime();
+                if (now - nextNanos >= 0) {
+                    nextNanos = now + PREFETCH_NEWS.toNanos();
+                    ask(() -> sendPrefetch(modelId, PrefetchStatus.DOWNLOADING, OptionalLong.of(bytesDone), OptionalLong.of(bytesTotal),
+                            Optional.empty()));
+                }
+            }
+
+            @Override
+            public void verified() {
+                ask(() -> sendPrefetch(modelId, PrefetchStatus.VERIFIED, OptionalLong.empty(), OptionalLong.empty(), Optional.empty()));
+            }
+
+            @Override
+            public void failed(String why) {
+                ask(() -> sendPrefetch(modelId, PrefetchStatus.FAILED, OptionalLong.empty(), OptionalLong.empty(), Optional.of(why)));
+            }
+        });
+    }
+
+    private void sendPrefetch(String modelId, PrefetchStatus status, OptionalLong done, OptionalLong total, Optional<String> error) {
+        send(new AgentMessage.PrefetchModelStatus(modelId, status, done, total, error));
+    }
+
+    /** Tells what is offered now to a coordinator that knows of models that come and go; by the session's thread. */
+    void offersChanged() {
+        if (board.isLater()) {
+            send(self.offered());
+            heartbeat();
+        }
+    }
+
+    /** Tells that requests are taken again after a switch of models, and by which report; by the session's thread. */
+    void ready(String requestId, String drainId) {
+        capacitySeq++;
+        send(new AgentMessage.ModelsReplaceReady(requestId, drainId, capacitySeq));
+        heartbeat();
     }
 
     private void answer(AgentMessage message) {
@@ -272,7 +324,7 @@ final class Session {
         void run() throws InterruptedException;
     }
 
-    private void task(String name, Task task) {
+    private void task(String name, Semaphore tasks, Task task) {
         if (!tasks.tryAcquire()) {
             if (!overrun) {
                 overrun = true; // once is enough

@@ -35,6 +35,21 @@ final class Admission {
         this.whenEmpty = whenEmpty;
     }
 
+    /** Returns how many requests a model takes on. */
+    static int limit(int slots, int queueLimit) {
+        return slots + queueLimit;
+    }
+
+    /** Returns whether a model with so many requests takes on no more. */
+    static boolean isFull(int taken, int slots, int queueLimit) {
+        return taken >= limit(slots, queueLimit);
+    }
+
+    /** Returns the tokens that an answer could have behind a prompt; below one the prompt is too long. */
+    static int answerRoom(int contextTokens, int promptTokens) {
+        return contextTokens - promptTokens;
+    }
+
     /** Takes a place, if there is one. */
     Verdict enter() {
         unfinished.incrementAndGet(); // first, so that whoever closes and then looks sees this request

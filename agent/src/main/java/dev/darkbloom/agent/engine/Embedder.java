@@ -99,7 +99,7 @@ final class Embedder implements Workload {
             endRunning(error);
             return true;
         }
-        counters.steps.add(1);
+        counters.countStep(clock.nanoTime());
         long tokens = decoder.batchSize();
         counters.promptTokens.add(tokens);
         long nanos = Math.max(1, clock.nanoTime() - nowNanos);

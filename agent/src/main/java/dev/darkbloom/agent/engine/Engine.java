@@ -111,6 +111,9 @@ public final class Engine implements ModelPool, AutoCloseable {
             if (table.isDraining()) {
                 throw ModelTable.stopping();
             }
+            if (entry.removed) {
+                throw ModelTable.unknown();
+            }
             switch (entry.state) {
                 case READY -> {
                     return null;
@@ -151,26 +154,46 @@ public final class Engine implements ModelPool, AutoCloseable {
     public void unload(String modelId) throws InterruptedException {
         table.lock.lockInterruptibly();
         try {
-            ModelEntry entry = table.entry(modelId);
-            while (entry.state == ModelState.LOADING) {
-                table.changed.await();
-            }
-            LoadedModel model = entry.loaded;
-            if (model == null) {
-                table.enter(entry, ModelState.UNLOADED);
-                return;
-            }
-            entry.evicted = false;
-            table.enter(entry, ModelState.DRAINING);
-            table.retire(model, () -> loader.unload(model));
-            if (!awaitUntil(_ -> entry.loaded != model, settings.unloadGrace())) {
-                model.endRequests(new AgentException(ErrorCode.DRAINING, "model " + modelId + " was unloaded"));
-                while (entry.loaded == model) {
-                    table.changed.await();
-                }
-            }
+            unload(table.entry(modelId));
         } finally {
             table.lock.unlock();
+        }
+    }
+
+    /**
+     * Forgets a model: nobody finds it from now on, what runs is finished as {@link #unload} says, and its memory is given back. Another may be
+     * registered by its id at once.
+     *
+     * @throws AgentException {@code UNKNOWN_MODEL}
+     * @throws InterruptedException when the calling thread is interrupted; the model is forgotten, and goes when its requests have ended
+     */
+    public void unregister(String modelId) throws InterruptedException {
+        table.lock.lockInterruptibly();
+        try {
+            unload(table.remove(modelId));
+        } finally {
+            table.lock.unlock();
+        }
+    }
+
+    /** The lock is held, and given up while waiting. */
+    private void unload(ModelEntry entry) throws InterruptedException {
+        while (entry.state == ModelState.LOADING) {
+            table.changed.await();
+        }
+        LoadedModel model = entry.loaded;
+        if (model == null) {
+            table.enter(entry, ModelState.UNLOADED);
+            return;
+        }
+        entry.evicted = false;
+        table.enter(entry, ModelState.DRAINING);
+        table.retire(model, () -> loader.unload(model));
+        if (!awaitUntil(_ -> entry.loaded != model, settings.unloadGrace())) {
+            model.endRequests(new AgentException(ErrorCode.DRAINING, "model " + entry.spec.id() + " was unloaded"));
+            while (entry.loaded == model) {
+                table.changed.await();
+            }
         }
     }
 

@@ -78,7 +78,7 @@ final class EngineLease implements ModelLease {
         if (spec().embedding()) {
             throw refuse(ErrorCode.INVALID_REQUEST, "model " + spec().id() + " computes embeddings and writes no text");
         }
-        int room = contextTokens() - request.promptTokens();
+        int room = Admission.answerRoom(contextTokens(), request.promptTokens());
         if (room < 1) {
             throw refuse(ErrorCode.CONTEXT_TOO_LONG, "prompt is " + request.promptTokens() + " tokens; this model's context holds "
                     + contextTokens());

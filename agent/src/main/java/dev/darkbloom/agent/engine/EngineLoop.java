@@ -71,7 +71,7 @@ final class EngineLoop implements Runnable {
         this.clock = clock;
         this.owner = owner;
         mailbox = new Mailbox(clock);
-        admission = new Admission(spec.slots() + settings.queueLimit(), owner::whenIdle);
+        admission = new Admission(Admission.limit(spec.slots(), settings.queueLimit()), owner::whenIdle);
         bell = new Bell("engine-" + spec.id() + "-bell");
         finisher = new Finisher(spec.id(), clock, counters, admission, bell, settings.listener());
         thread = Thread.ofPlatform().name("engine-" + spec.id()).daemon(true).unstarted(this);

@@ -121,4 +121,13 @@ final class KvRoom {
         }
         return used() + promised + newTokens + Math.min(answerTokens, ANSWER_ROOM) <= capacity;
     }
+
+    /**
+     * The same, told from outside by counts: whether a prompt finds room beside what runs, every kept prefix gone.
+     *
+     * @param runningTokens prompts and answers so far of {@code busySlots} requests that may produce {@code promisedTokens} more
+     */
+    static boolean hasRoomFor(long newTokens, long answerTokens, long runningTokens, long promisedTokens, int busySlots, long capacity) {
+        return runningTokens + Math.min(promisedTokens, (long) busySlots * ANSWER_ROOM) + newTokens + Math.min(answerTokens, ANSWER_ROOM) <= capacity;
+    }
 }

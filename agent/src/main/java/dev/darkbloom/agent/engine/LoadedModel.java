@@ -17,6 +17,8 @@ final class LoadedModel {
     final EngineLoop loop;
     final EngineLoop.Dimensions dimensions;
     final MemoryLedger.Reservation reservation;
+    /** What reading it took; another context does not change it. */
+    final long loadNanos;
 
     /** Leases that are open; guarded by the table's lock, as are the fields that follow. */
     int leases;
@@ -30,7 +32,8 @@ final class LoadedModel {
     private final AtomicBoolean closed = new AtomicBoolean();
 
     LoadedModel(ModelEntry entry, ModelRuntime runtime, EngineLoop loop, EngineLoop.Dimensions dimensions,
-            MemoryLedger.Reservation reservation) {
+            MemoryLedger.Reservation reservation, long loadNanos) {
+        this.loadNanos = loadNanos;
         this.entry = entry;
         this.runtime = runtime;
         this.facts = runtime.facts();

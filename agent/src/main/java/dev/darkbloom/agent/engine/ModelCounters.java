@@ -44,8 +44,39 @@ final class ModelCounters {
     final Counter prefillMilliRate = new Counter();
     /** Tokens per second × 1000. */
     final Counter decodeMilliRate = new Counter();
+    /** Tokens per second of one stream × 1000. */
+    final Counter streamMilliRate = new Counter();
+    /** Requests that were given a slot. */
+    final Counter admitted = new Counter();
+    final Counter firstTokens = new Counter();
+    /** By the engine's clock; nothing before {@link #steps}. */
+    final Counter lastStepNanos = new Counter();
+    /** By the engine's clock; nothing before {@link #firstTokens}. */
+    final Counter lastFirstTokenNanos = new Counter();
+    /** Of the requests in the queue: prompts, and what they may produce. */
+    final Counter queuedTokens = new Counter();
+    /** Most that {@link #runningTokens} has been. */
+    final Counter peakRunningTokens = new Counter();
+    final FirstTokenTimes.Window firstTokenTimes = new FirstTokenTimes.Window();
     /** Written by the threads that ask. */
     final AtomicLong refused = new AtomicLong();
+
+    /** Counts a step that ended at {@code nowNanos}; what runs has been counted. */
+    void countStep(long nowNanos) {
+        lastStepNanos.set(nowNanos);
+        steps.add(1);
+        long running = runningTokens.read();
+        if (running > peakRunningTokens.read()) {
+            peakRunningTokens.set(running);
+        }
+    }
+
+    /** Counts a request's first token. */
+    void countFirstToken(int promptTokens, long slotNanos, long nowNanos) {
+        lastFirstTokenNanos.set(nowNanos);
+        firstTokens.add(1);
+        firstTokenTimes.note(promptTokens, nowNanos - slotNanos);
+    }
 
     /** Counts an ended request. */
     void countEnd(Generation.Outcome outcome) {

@@ -3,6 +3,7 @@ package dev.darkbloom.agent.engine;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.llama.ModelSpec;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /** One registered model and where it stands. Everything that changes is guarded by {@link ModelTable}'s lock, but for {@link #loadProgress}. */
 final class ModelEntry {
@@ -18,10 +19,14 @@ final class ModelEntry {
     AgentException failure;
     /** What {@code status} shows, the last rebuild of a context included; null when there is nothing. */
     String lastError;
+    /** What the last load took; 0 before the first. */
+    long loadNanos;
     int failuresInARow;
     long retryAtNanos;
     /** Whether the model is on its way out only because another one needs its room; who asks for it then waits instead of being refused. */
     boolean evicted;
+    /** Whether it was unregistered; it is never loaded again then. */
+    boolean removed;
     /** 0 to 1; written by {@code model-loader}. */
     volatile double loadProgress;
 
@@ -35,11 +40,12 @@ final class ModelEntry {
         return state == ModelState.READY && loaded.leases == 0;
     }
 
-    ModelStatus status(int queueLimit) {
+    ModelStatus status(int queueLimit, long nowNanos) {
         if (loaded == null) {
             double progress = state == ModelState.LOADING ? loadProgress : 0;
             return new ModelStatus(spec.id(), state, progress, Optional.ofNullable(lastError), spec.slots(), 0, 0, queueLimit,
-                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
+                    spec.contextTokensPerSequence(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE,
+                    ModelHealth.notLoaded(loadNanos / 1_000_000));
         }
         ModelCounters counters = loaded.loop.counters;
         int busy = (int) counters.busySlots.read();
@@ -48,7 +54,19 @@ final class ModelEntry {
                 loaded.dimensions.contextTokens(), counters.usedTokens.read(), counters.promptTokens.read(), counters.cachedTokens.read(),
                 counters.generatedTokens.read(), counters.steps.read(), counters.finished.read(), counters.brief.read(), counters.failed.read(),
                 counters.cancelled.read(), counters.refused.get(), counters.prefillMilliRate.read() / 1000.0,
-                counters.decodeMilliRate.read() / 1000.0, loaded.reservation.need().totalBytes(), load(counters));
+                counters.decodeMilliRate.read() / 1000.0, loaded.reservation.need().totalBytes(), load(counters),
+                health(counters, nowNanos));
+    }
+
+    private ModelHealth health(ModelCounters counters, long nowNanos) {
+        return new ModelHealth(loadNanos / 1_000_000, counters.admitted.read(), counters.firstTokens.read(),
+                secondsSince(counters.steps, counters.lastStepNanos, nowNanos),
+                secondsSince(counters.firstTokens, counters.lastFirstTokenNanos, nowNanos), Math.max(0, counters.queuedTokens.read()),
+                counters.peakRunningTokens.read(), counters.streamMilliRate.read() / 1000.0, counters.firstTokenTimes.read());
+    }
+
+    private static OptionalDouble secondsSince(ModelCounters.Counter count, ModelCounters.Counter lastNanos, long nowNanos) {
+        return count.read() == 0 ? OptionalDouble.empty() : OptionalDouble.of(Math.max(0, nowNanos - lastNanos.read()) / 1e9);
     }
 
     private ModelLoad load(ModelCounters counters) {

@@ -16,8 +16,17 @@ public record ModelLoad(long runningTokens, long promisedTokens, long kvTokens, 
 
     /** Returns the bytes that running requests really use: weights, buffers, and their share of the KV cache. */
     public long activeBytes() {
-        long used = kvTokens == 0 ? 0 : (long) ((double) contextBytes * Math.min(runningTokens, kvTokens) / kvTokens);
-        return weightBytes + computeBytes + used;
+        return activeBytes(runningTokens);
+    }
+
+    /** Returns the bytes that are used while so many tokens are in running requests. */
+    public long activeBytes(long tokens) {
+        return weightBytes + computeBytes + kvBytes(tokens);
+    }
+
+    /** Returns the share of the KV cache that so many tokens take. */
+    public long kvBytes(long tokens) {
+        return kvTokens == 0 ? 0 : (long) ((double) contextBytes * Math.clamp(tokens, 0, kvTokens) / kvTokens);
     }
 
     /** Returns the bytes of KV cache for one token; 0 when unknown. */

@@ -88,19 +88,21 @@ final class ModelLoader implements AutoCloseable {
                 entry.loadProgress = share;
                 return !stopping;
             });
-            serve(entry, tuner.tune(tuning, entry.spec, plan, runtime, reservation, () -> stopping), runtime, reservation, start);
+            serve(entry, tuner.tune(tuning, entry.spec, plan, runtime, reservation, () -> stopping), runtime, reservation, start, -1);
         } catch (RuntimeException | Error e) {
             free(runtime, reservation);
             fail(entry, e);
         }
     }
 
-    private void serve(ModelEntry entry, ModelSpec spec, ModelRuntime runtime, MemoryLedger.Reservation reservation, long start) {
+    /** Opens a context; {@code loadNanos} is what the model's load took when that is over, below 0 when this ends it. */
+    private void serve(ModelEntry entry, ModelSpec spec, ModelRuntime runtime, MemoryLedger.Reservation reservation, long start, long loadNanos) {
         var loop = new EngineLoop(runtime, spec, reservation.need().contextBytes(), settings, clock, table.ownerOf(entry, this::unload));
         EngineLoop.Dimensions dimensions = loop.start();
+        long nanos = clock.nanoTime() - start;
         log.info("model loaded id={} bytes={} slots={} contextTokens={} ms={}", entry.spec.id(), reservation.need().totalBytes(), dimensions.slots(),
-                dimensions.contextTokens(), (clock.nanoTime() - start) / 1_000_000);
-        table.serve(entry, new LoadedModel(entry, runtime, loop, dimensions, reservation));
+                dimensions.contextTokens(), nanos / 1_000_000);
+        table.serve(entry, new LoadedModel(entry, runtime, loop, dimensions, reservation, loadNanos < 0 ? nanos : loadNanos));
     }
 
     private void fail(ModelEntry entry, Throwable t) {
@@ -125,7 +127,7 @@ final class ModelLoader implements AutoCloseable {
             model.closeContext(ModelTable.stopping()); // nobody is in it
             var room = new RoomPlan(model.loop.spec, model.reservation.need());
             ModelSpec spec = tuner.retune(tuning, entry.spec, room, model.runtime, model.reservation, () -> stopping || table.isInUse());
-            serve(entry, spec, model.runtime, model.reservation, start);
+            serve(entry, spec, model.runtime, model.reservation, start, model.loadNanos);
         } catch (RuntimeException | Error e) {
             free(model.runtime, model.reservation);
             fail(entry, e);

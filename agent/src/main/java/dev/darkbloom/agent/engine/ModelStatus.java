@@ -27,6 +27,7 @@ import java.util.Optional;
  * @param decodeTokensPerSecond observed lately, all slots together; 0 before the first
  * @param reservedBytes what the memory ledger holds for it
  * @param load what runs in it and what it holds
+ * @param health how it fares
  */
 public record ModelStatus(
         String id,
@@ -51,4 +52,31 @@ public record ModelStatus(
         double prefillTokensPerSecond,
         double decodeTokensPerSecond,
         long reservedBytes,
-        ModelLoad load) {}
+        ModelLoad load,
+        ModelHealth health) {
+    /** As the other, of a model of whose health nothing is known. */
+    public ModelStatus(String id, ModelState state, double loadProgress, Optional<String> lastError, int slots, int busySlots, int waiting,
+            int queueLimit, int contextTokens, long usedTokens, long promptTokens, long cachedTokens, long generatedTokens, long steps, long finished,
+            long brief, long failed, long cancelled, long refused, double prefillTokensPerSecond, double decodeTokensPerSecond, long reservedBytes,
+            ModelLoad load) {
+        this(id, state, loadProgress, lastError, slots, busySlots, waiting, queueLimit, contextTokens, usedTokens, promptTokens, cachedTokens,
+                generatedTokens, steps, finished, brief, failed, cancelled, refused, prefillTokensPerSecond, decodeTokensPerSecond, reservedBytes, load,
+                ModelHealth.NONE);
+    }
+
+    /** Returns whether one request more would be refused: places in slots and in the queue are counted together. */
+    public boolean isFull() {
+        return Admission.isFull(busySlots + waiting, slots, queueLimit);
+    }
+
+    /** Returns whether such a request would find room in the KV cache now; if not, it waits for those that run. */
+    public boolean hasKvRoom(long newTokens, long answerTokens) {
+        boolean isAmple = load.kvTokens() >= (long) slots * contextTokens; // room for whatever comes
+        return isAmple || KvRoom.hasRoomFor(newTokens, answerTokens, load.runningTokens(), load.promisedTokens(), busySlots, load.kvTokens());
+    }
+
+    /** Returns the tokens that an answer to such a prompt could have; below one it is refused. */
+    public int answerRoom(int promptTokens) {
+        return Admission.answerRoom(contextTokens, promptTokens);
+    }
+}

@@ -58,9 +58,22 @@ final class ModelTable {
     ModelEntry entry(String modelId) {
         ModelEntry entry = entries.get(modelId);
         if (entry == null) {
-            // The name came from a request and may be anything: it is not repeated.
-            throw new AgentException(ErrorCode.UNKNOWN_MODEL, "there is no model of that name here");
+            throw unknown();
         }
+        return entry;
+    }
+
+    /** The name came from a request and may be anything: it is not repeated. */
+    static AgentException unknown() {
+        return new AgentException(ErrorCode.UNKNOWN_MODEL, "there is no model of that name here");
+    }
+
+    /** Takes a model out of the table: nobody finds it any more, and who waits for it is told so. Locked. */
+    ModelEntry remove(String modelId) {
+        ModelEntry entry = entry(modelId);
+        entries.remove(modelId);
+        entry.removed = true;
+        changed.signalAll();
         return entry;
     }
 
@@ -83,7 +96,7 @@ final class ModelTable {
         try {
             var all = new ArrayList<ModelStatus>(entries.size());
             for (ModelEntry entry : entries.values()) {
-                all.add(entry.status(settings.queueLimit()));
+                all.add(entry.status(settings.queueLimit(), clock.nanoTime()));
             }
             return List.copyOf(all);
         } finally {
@@ -184,6 +197,7 @@ final class ModelTable {
             inMemory.add(model);
             model.lastUsed = ++uses;
             entry.loaded = model;
+            entry.loadNanos = model.loadNanos;
             entry.failure = null;
             entry.lastError = null;
             entry.failuresInARow = 0;

@@ -90,6 +90,7 @@ final class Scheduler implements Workload {
             return;
         }
         waiting.add(generation);
+        counters.queuedTokens.add(mostTokens(generation));
         nextDeadlineNanos = Math.min(nextDeadlineNanos, generation.deadlineNanos);
     }
 
@@ -103,6 +104,7 @@ final class Scheduler implements Workload {
                 next = Math.min(next, generation.deadlineNanos);
             } else {
                 all.remove();
+                counters.queuedTokens.add(-mostTokens(generation));
                 finisher.end(generation, outcome);
             }
         }
@@ -118,6 +120,10 @@ final class Scheduler implements Workload {
             }
         }
         nextDeadlineNanos = next;
+    }
+
+    private static long mostTokens(EngineGeneration generation) {
+        return (long) generation.request.promptTokens() + generation.maxTokens;
     }
 
     private static Outcome verdict(EngineGeneration generation, long nowNanos) {
@@ -153,7 +159,7 @@ final class Scheduler implements Workload {
         stopFollowing();
         packer.pack(room);
         while (busySlots < slots.length && !waiting.isEmpty() && makeRoom(waiting.peek())) {
-            place(waiting.poll(), nowNanos);
+            place(takeWaiting(), nowNanos);
         }
         if (busySlots == 0) {
             return false;
@@ -174,12 +180,13 @@ final class Scheduler implements Workload {
             if (planner.prefillRows() == 0) {
                 watchThreads(planner.singleRows(), decoded - start, decoder.cpuNanos() - cpu, decoded);
             }
-            commit();
+            commit(decoded);
             handOut(decoded);
             pace.observe(planner.prefillRows(), planner.singleRows(), clock.nanoTime() - start);
             packer.observe(planner.isScattered() && planner.prefillRows() == 0);
             counters.prefillMilliRate.set((long) (pace.prefillTokensPerSecond() * 1000));
             counters.decodeMilliRate.set((long) (pace.decodeTokensPerSecond() * 1000));
+            counters.streamMilliRate.set((long) (pace.streamTokensPerSecond() * 1000));
         }
         return true;
     }
@@ -248,6 +255,12 @@ final class Scheduler implements Workload {
         return true;
     }
 
+    private EngineGeneration takeWaiting() {
+        EngineGeneration next = waiting.poll();
+        counters.queuedTokens.add(-mostTokens(next));
+        return next;
+    }
+
     private void place(EngineGeneration generation, long nowNanos) {
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
@@ -272,6 +285,7 @@ final class Scheduler implements Workload {
         generation.slotNanos = nowNanos;
         slot.begin(generation, generation.takeSampler(), kept, ++ticks);
         counters.busySlots.set(++busySlots);
+        counters.admitted.add(1);
         counters.runningTokens.add(promptTokens);
         counters.promisedTokens.add(generation.maxTokens);
         countCached(generation, kept);
@@ -349,14 +363,14 @@ final class Scheduler implements Workload {
     }
 
     /** Notes what the batch has put into memory; before anyone learns that a request of it has ended. */
-    private void commit() {
+    private void commit(long nowNanos) {
         for (int i = 0; i < slots.length; i++) {
             Slot slot = slots[i];
             if (slot.plannedTokens > 0) {
                 slot.commitPlanned();
             }
         }
-        counters.steps.add(1);
+        counters.countStep(nowNanos);
         counters.promptTokens.add(planner.promptTokens());
         countUsed();
     }
@@ -407,6 +421,9 @@ final class Scheduler implements Workload {
         }
         request.ring().put(token);
         generation.countToken(nowNanos);
+        if (generation.generatedTokens == 1) {
+            counters.countFirstToken(request.promptTokens(), generation.slotNanos, nowNanos);
+        }
         counters.generatedTokens.add(1);
         counters.runningTokens.add(1);
         counters.promisedTokens.add(-1);
@@ -456,7 +473,7 @@ final class Scheduler implements Workload {
     public void endAll(AgentException error) {
         endRunning(error);
         while (!waiting.isEmpty()) {
-            finisher.end(waiting.poll(), new Outcome.Failed(error));
+            finisher.end(takeWaiting(), new Outcome.Failed(error));
         }
         nextDeadlineNanos = Long.MAX_VALUE;
     }

@@ -36,6 +36,7 @@ final class StepPace {
     private double nanosPerPrefillToken;
     private double decodeStepNanos;
     private double decodeTokensPerSecond;
+    private double streamTokensPerSecond;
     /** Prompt tokens that the last step was allowed. */
     private int asked = SMALLEST_CHUNK;
     private int largestChunk = FIRST_CHUNK / 2;
@@ -106,6 +107,7 @@ final class StepPace {
         }
         if (decodeTokens > 0 && stepNanos > 0) {
             decodeTokensPerSecond = mix(decodeTokensPerSecond, decodeTokens * 1e9 / stepNanos);
+            streamTokensPerSecond = mix(streamTokensPerSecond, 1e9 / stepNanos);
         }
     }
 
@@ -126,6 +128,11 @@ final class StepPace {
     /** Returns prompt tokens per second, 0 before the first. */
     double prefillTokensPerSecond() {
         return nanosPerPrefillToken == 0 ? 0 : 1e9 / nanosPerPrefillToken;
+    }
+
+    /** Returns tokens produced per second by each slot that decodes, 0 before the first. */
+    double streamTokensPerSecond() {
+        return streamTokensPerSecond;
     }
 
     /** Returns tokens produced per second by all slots together, 0 before the first. */

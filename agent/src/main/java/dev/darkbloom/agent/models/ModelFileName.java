@@ -12,11 +12,12 @@ import java.util.regex.Pattern;
  * @param shard from 1; 1 for a file that is not split
  * @param shards at least 1
  */
-record ModelFileName(String id, int shard, int shards) {
-    static final String EXTENSION = ".gguf";
+public record ModelFileName(String id, int shard, int shards) {
+    public static final String EXTENSION = ".gguf";
     private static final Pattern SHARD = Pattern.compile("(.+)-(\\d{5})-of-(\\d{5})");
 
-    static ModelFileName of(Path path) {
+    /** Reads the name of a path. */
+    public static ModelFileName of(Path path) {
         String name = path.getFileName().toString();
         if (name.toLowerCase(Locale.ROOT).endsWith(EXTENSION)) {
             name = name.substring(0, name.length() - EXTENSION.length());
@@ -33,7 +34,7 @@ record ModelFileName(String id, int shard, int shards) {
     }
 
     /** Returns the file name of another shard, counted from 1; {@code llama_split_path} builds the same. */
-    String shardName(int number) {
+    public String shardName(int number) {
         return String.format(Locale.ROOT, "%s-%05d-of-%05d%s", id, number, shards, EXTENSION);
     }
 }

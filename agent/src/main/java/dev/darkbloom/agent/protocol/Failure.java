@@ -54,7 +54,7 @@ public record Failure(String error, int statusCode, Optional<ErrorReason> errorR
             case GENERATION_FAILED, DECODE_FATAL -> of("generation failed", 500, FailureCode.GENERATION_FAILURE, null,
                     TerminalCause.ENGINE_ERROR);
             case NATIVE_LIBRARY_MISSING, NATIVE_LIBRARY_MISMATCH, CONFIG_INVALID, COORDINATOR_MISSING, COORDINATOR_UNREACHABLE, LOGIN_FAILED,
-                    SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING, NOT_RUNNING, INTERNAL ->
+                    BUILD_MISSING, BUILD_INVALID, DOWNLOAD_FAILED, DISK_FULL, SIGNING_KEY_INVALID, PORT_IN_USE, ALREADY_RUNNING, NOT_RUNNING, INTERNAL ->
                     of("internal failure", 500, FailureCode.INTERNAL_FAILURE, null, null);
         };
     }

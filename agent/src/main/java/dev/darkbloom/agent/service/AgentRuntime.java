@@ -135,8 +135,9 @@ public final class AgentRuntime implements AutoCloseable {
                 closer.add(store.get()); // should the endpoint not open; it is closed before it otherwise
             }
             Completions completions = completions(config, engine, store);
+            var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
             if (listening.isPresent()) {
-                ApiServer opened = closer.add(ApiServer.open(listening.get(), services(config, completions, engine, models, store.get())));
+                ApiServer opened = closer.add(ApiServer.open(listening.get(), services(config, completions, engine, models, store.get(), registry)));
                 closer.add(store.get()); // before the endpoint: what runs for nobody ends, and its memory is zeroed
                 var record = DiscoveryRecord.of(listening.get(), opened.port(), AgentVersion.current().agent());
                 write(record, home);
@@ -147,8 +148,10 @@ public final class AgentRuntime implements AutoCloseable {
             }
             Optional<CoordinatorParts> coordinator = Optional.empty();
             if (address.isPresent()) {
-                coordinator = Optional.of(CoordinatorParts.start(address.get(), config, home, engine, ledger, models, completions, closer));
+                coordinator = Optional.of(CoordinatorParts.start(address.get(), config, home, engine, ledger, models, machine, completions,
+                        closer));
                 agent.connects(coordinator.get());
+                LinkMeters.register(registry, coordinator.get().link(), InstantSource.system());
             }
 
             lifecycle.move(AgentState.LOADING, usable ? AgentState.READY : AgentState.NEEDS_MODEL);
@@ -209,10 +212,10 @@ public final class AgentRuntime implements AutoCloseable {
         return new Completions(engine, settings, InstantSource.system(), NanoClock.SYSTEM, store);
     }
 
-    private static ApiServices services(AgentConfig config, Completions completions, Engine engine, ServedModels models, ResponseStore store) {
+    private static ApiServices services(AgentConfig config, Completions completions, Engine engine, ServedModels models, ResponseStore store,
+            PrometheusMeterRegistry registry) {
         AgentVersion version = AgentVersion.current();
         String build = "darkbloom-agent " + version.agent() + ", llama.cpp " + version.llamaCpp();
-        var registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         FunctionCounter.builder("darkbloom.unknown.parameters", completions, Completions::unknownParameters)
                 .description("Parameters that nobody documents, in requests; they are ignored").register(registry);
         return new ApiServices(completions::run, engine, models, models.props(engine, build), registry,

@@ -6,10 +6,13 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.chat.Completions;
 import dev.darkbloom.agent.config.AgentConfig;
 import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.coordinator.Catalogue;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
+import dev.darkbloom.agent.coordinator.CoordinatorHttp;
 import dev.darkbloom.agent.coordinator.CoordinatorLink;
 import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.coordinator.LinkStatus;
+import dev.darkbloom.agent.coordinator.NodeModels;
 import dev.darkbloom.agent.coordinator.NodeReport;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
@@ -18,12 +21,17 @@ import dev.darkbloom.agent.crypto.SoftwareSigner;
 import dev.darkbloom.agent.engine.Engine;
 import dev.darkbloom.agent.engine.MemoryLedger;
 import dev.darkbloom.agent.hardware.HardwareProbe;
+import dev.darkbloom.agent.hardware.Machine;
 import dev.darkbloom.agent.hardware.MetricsProbe;
 import dev.darkbloom.agent.hardware.MetricsSampler;
 import dev.darkbloom.agent.hardware.Posture;
 import dev.darkbloom.agent.hardware.PostureProbe;
 import dev.darkbloom.agent.hardware.ProcessHardening;
+import dev.darkbloom.agent.models.builds.BuildFetch;
+import dev.darkbloom.agent.models.builds.BuildStore;
 import dev.darkbloom.agent.service.account.AccountToken;
+import dev.darkbloom.agent.service.builds.BuildDownloads;
+import dev.darkbloom.agent.service.builds.Download;
 import dev.darkbloom.agent.service.doctor.Gates;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -47,7 +55,7 @@ final class CoordinatorParts {
     private final Engine engine;
     private final MetricsSampler metrics;
     private final RememberedPosture posture;
-    private final List<String> offered;
+    private final OfferedModels models;
     private final CoordinatorLink link;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
@@ -71,13 +79,13 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            List<String> offered, CoordinatorLink link) {
+            OfferedModels models, CoordinatorLink link) {
         this.config = config;
         this.home = home;
         this.engine = engine;
         this.metrics = metrics;
         this.posture = posture;
-        this.offered = offered;
+        this.models = models;
         this.link = link;
     }
 
@@ -100,7 +108,7 @@ final class CoordinatorParts {
 
     /** Starts what serves a coordinator; {@code closer} ends it. Models should be loaded by now: they are told as they are. */
     static CoordinatorParts start(CoordinatorAddress address, AgentConfig config, AgentHome home, Engine engine, MemoryLedger ledger,
-            ServedModels models, Completions completions, Closer closer) {
+            ServedModels served, Machine machine, Completions completions, Closer closer) {
         ProcessHardening.apply().forEach(refused -> log.warn("not protected: {}", refused));
         BoxKeys keys = closer.add(BoxKeys.generate());
         DeviceSigner signer = SecureEnclaveSigner.open(home.enclaveKey())
@@ -108,17 +116,26 @@ final class CoordinatorParts {
         MetricsSampler metrics = closer.add(MetricsSampler.start(MetricsProbe.ofThisSystem(InstantSource.system()), MetricsSampler.INTERVAL,
                 MetricsSampler.MAX_AGE, InstantSource.system()));
         var posture = new RememberedPosture(PostureProbe.ofThisSystem(InstantSource.system()));
-        List<NodeReport.Offer> offers = models.list().stream().filter(model -> !model.spec().embedding())
-                .map(model -> new NodeReport.Offer(model.spec().id(), model.sizeBytes(), model.card().quantization().orElse(""), true)).toList();
+        CoordinatorRoute route = CoordinatorRoute.of(address, System.getenv(), config.coordinator().caFile());
+        var store = new BuildStore(home.builds());
+        AgentConfig.Downloads downloads = config.coordinator().downloads();
+        Optional<BuildDownloads> fetching = Optional.empty();
+        if (downloads.isAllowed()) {
+            var catalogue = new Catalogue(new CoordinatorHttp(route), downloads.filesUrl());
+            fetching = Optional.of(BuildDownloads.start(catalogue,
+                    new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes()), InstantSource.system())));
+        }
+        OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served,
+                entry -> ServedModel.of(entry, config, machine, true), store, fetching, address.toString())));
         String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
-        var report = new NodeReport(config.coordinator(), new NodeReport.Parts(offers, engine, engine::load, ledger,
+        var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
                 HardwareProbe.ofThisSystem().report(), metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
                 version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
-        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(
-                CoordinatorRoute.of(address, System.getenv(), config.coordinator().caFile()), report, completions::relay, keys,
+        CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
                 "darkbloom-agent/" + AgentVersion.current().agent())));
-        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, offers.stream().map(NodeReport.Offer::id).toList(), link);
+        models.connect(link);
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, link);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -140,7 +157,12 @@ final class CoordinatorParts {
     }
 
     List<String> offered() {
-        return offered;
+        return models.offers().stream().map(NodeModels.Offer::id).toList();
+    }
+
+    /** Returns the builds that come, wait, or have come or failed lately. */
+    List<Download> downloads() {
+        return models.downloads();
     }
 
     AgentConfig.Coordinator config() {
@@ -153,7 +175,7 @@ final class CoordinatorParts {
 
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
-        return Gates.of(new Gates.Facts(config, status, offered, engine.models(), AccountToken.read(home.accountToken()).isPresent(), posture.last(),
+        return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), AccountToken.read(home.accountToken()).isPresent(), posture.last(),
                 metrics.latest(), Instant.now()));
     }
 }

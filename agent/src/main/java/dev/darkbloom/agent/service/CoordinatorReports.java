@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.service;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.coordinator.LinkEnd;
 import dev.darkbloom.agent.coordinator.LinkStatus;
 import dev.darkbloom.agent.hardware.Finding;
@@ -46,6 +47,8 @@ final class CoordinatorReports {
                 link.traffic().unknownTypes(),
                 link.traffic().malformed(),
                 link.traffic().recent(),
+                parts.downloads().stream().map(fetch -> new StatusReport.Fetch(fetch.buildId(), fetch.state().name().toLowerCase(Locale.ROOT),
+                        fetch.bytesDone(), fetch.bytesTotal(), fetch.problem().map(AgentException::getMessage))).toList(),
                 gates.list().stream().map(gate -> new StatusReport.Gate(gate.name(), gate.verdict().name().toLowerCase(Locale.ROOT), gate.isRequired(),
                         gate.detail(), gate.remedy(), gate.provenAt())).toList(),
                 parts.posture().map(CoordinatorReports::findings).orElse(List.of()));

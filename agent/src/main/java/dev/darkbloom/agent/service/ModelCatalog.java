@@ -9,27 +9,33 @@ import dev.darkbloom.agent.config.Suggestion;
 import dev.darkbloom.agent.models.EmbeddedDemo;
 import dev.darkbloom.agent.models.ModelEntry;
 import dev.darkbloom.agent.models.ModelStore;
+import dev.darkbloom.agent.models.builds.BuildStore;
+import dev.darkbloom.agent.models.builds.FetchedBuild;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
- * The models that can be named: the embedded demo, files bound to an id in the settings, files in the models folder, and any file by its
- * path. Any thread; the folder is read at each call.
+ * The models that can be named: the embedded demo, files bound to an id in the settings, builds fetched from a catalogue, files in the models
+ * folder, and any file by its path. Any thread; the folder is read at each call.
  */
 public final class ModelCatalog {
     private final AgentHome home;
     private final Map<String, AgentConfig.Model> bound;
     private final ModelStore store;
+    private final BuildStore builds;
 
     public ModelCatalog(AgentHome home, AgentConfig config) {
         this.home = home;
         this.bound = config.models();
         this.store = new ModelStore(home.models());
+        this.builds = new BuildStore(home.builds());
     }
 
     /** Returns the models folder. */
@@ -42,8 +48,15 @@ public final class ModelCatalog {
         var entries = new ArrayList<ModelEntry>();
         entries.add(demo());
         entries.addAll(bound());
-        store.list().stream().filter(entry -> entries.stream().noneMatch(other -> other.id().equals(entry.id()))).forEach(entries::add);
+        Stream.concat(fetched().stream().map(FetchedBuild::entry), store.list().stream())
+                .filter(entry -> entries.stream().noneMatch(other -> other.id().equals(entry.id()))).forEach(entries::add);
         return entries;
+    }
+
+    /** Returns the builds that were fetched from a coordinator's catalogue; the latest state of each. */
+    public List<FetchedBuild> fetched() {
+        var seen = new HashSet<String>();
+        return builds.list().stream().filter(build -> seen.add(build.id())).toList();
     }
 
     /** Returns the models that the settings bind to an id, in the order of ids. */
@@ -54,7 +67,8 @@ public final class ModelCatalog {
     }
 
     /**
-     * Returns the model that someone named: by an id, or by the path of a GGUF file.
+     * Returns the model that someone named: by an id, by the name that a coordinator's catalogue has for a fetched build, or by the path of a
+     * GGUF file.
      *
      * @throws AgentException {@code MODEL_MISSING} with the nearest known id
      */
@@ -66,7 +80,10 @@ public final class ModelCatalog {
         if (name.equals(EmbeddedDemo.ID)) {
             return demo();
         }
-        return store.find(name)
+        return builds.find(name)
+                .or(() -> Optional.ofNullable(builds.aliases().get(name)).flatMap(builds::find))
+                .map(FetchedBuild::entry)
+                .or(() -> store.find(name))
                 .or(() -> Files.isRegularFile(Path.of(name)) ? Optional.of(ofPath(Path.of(name))) : Optional.empty())
                 .orElseThrow(() -> missing(name));
     }
@@ -93,6 +110,13 @@ public final class ModelCatalog {
     private static ModelEntry named(String id, ModelEntry entry) {
         return new ModelEntry(id, entry.files(), entry.sizeBytes(), entry.architecture(), entry.quantization(),
                 entry.trainedContextTokens(), entry.parameters(), entry.problem());
+    }
+
+    /** Deletes the files of a fetched build, in all its states; returns whether there was one. */
+    public boolean remove(String id) {
+        List<FetchedBuild> found = builds.list().stream().filter(build -> build.id().equals(id)).toList();
+        found.forEach(builds::delete);
+        return !found.isEmpty();
     }
 
     /** Returns entries as a JSON array; names are stable and carry their unit. */

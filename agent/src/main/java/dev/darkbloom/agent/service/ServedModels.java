@@ -16,9 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The models of this run, in the order in which they were named. Immutable. */
+/** The models of this run: those that were named, in their order, then those that came later. Any thread. */
 final class ServedModels implements ModelCards {
-    private final Map<String, ServedModel> byId;
+    private volatile Map<String, ServedModel> byId; // never changed, only replaced
 
     private ServedModels(Map<String, ServedModel> byId) {
         this.byId = byId;
@@ -58,6 +58,24 @@ final class ServedModels implements ModelCards {
     ServedModel require(String modelId) {
         return Optional.ofNullable(byId.get(modelId))
                 .orElseThrow(() -> new AgentException(ErrorCode.UNKNOWN_MODEL, "the agent serves " + String.join(", ", byId.keySet())));
+    }
+
+    /** Returns the model of an id. */
+    Optional<ServedModel> find(String modelId) {
+        return Optional.ofNullable(byId.get(modelId));
+    }
+
+    /** Adds a model behind the others, or in the place of the one that has its id. */
+    synchronized void put(ServedModel model) {
+        var next = new LinkedHashMap<>(byId);
+        next.put(model.spec().id(), model);
+        byId = next;
+    }
+
+    synchronized void remove(String modelId) {
+        var next = new LinkedHashMap<>(byId);
+        next.remove(modelId);
+        byId = next;
     }
 
     List<ServedModel> list() {

@@ -3,9 +3,13 @@ package dev.darkbloom.agent.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.config.AgentHome;
+import dev.darkbloom.agent.testing.Builds;
+import dev.darkbloom.agent.testing.TinyModels;
+import dev.darkbloom.agent.testing.coordinator.FilePeer;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -26,7 +30,7 @@ class CommandLineTest {
             ''                     | a verb is missing                                 | see: darkbloom-agent --help
             statsu                 | Unmatched argument at index 0: 'statsu'           | did you mean status
             config                 | config needs one of get, set, unset, explain      | see: darkbloom-agent config --help
-            models                 | models needs one of list, inspect, add, map, unbind | see: darkbloom-agent models --help
+            models                 | models needs one of list, inspect, add, map, unbind, catalog, download, remove | see: darkbloom-agent models --help
             stop --timeout soon    | Invalid value for option '--timeout'              | see: darkbloom-agent stop --help
             stop --timeout -1      | --timeout is 0 to 86400 seconds                   | see: darkbloom-agent stop --help
             start --local --parallel 0    | --parallel must be a whole number from 1 to 256 | see: darkbloom-agent start --help
@@ -59,6 +63,43 @@ class CommandLineTest {
         assertThat(removed.exitCode()).isZero();
         assertThat(run("models", "map").out()).doesNotContain("org/model");
         assertThat(run("models", "unbind", "org/model-1.5-8bit").exitCode()).isEqualTo(1);
+    }
+
+    @Test
+    void aBuildOfTheCatalogueIsListedFetchedServedByItsIdAndRemoved() {
+        try (FilePeer peer = FilePeer.open()) {
+            byte[] model = TinyModels.llama(3).toBytes();
+            peer.put("/v1/models/catalog", """
+                    {"models":[{"id":"org/m","display_name":"Emm","model_type":"text","size_gb":1.25,"min_ram_gb":8},{"id":"org/other"}]}"""
+                    .getBytes(StandardCharsets.UTF_8));
+            peer.put("/v1/models/catalog/manifest/org%2Fm", Builds.manifest("org/m", Map.of("m.gguf", model)).toString().getBytes(StandardCharsets.UTF_8));
+            peer.put("/b/org-m/m.gguf", model);
+
+            var before = run("models", "catalog", "--coordinator-url", peer.url());
+            var missing = run("models", "download", "org/other", "--coordinator-url", peer.url());
+            var fetched = run("models", "download", "org/m", "--coordinator-url", peer.url());
+            var after = run("models", "catalog", "--json", "--coordinator-url", peer.url());
+            var listed = run("models", "list");
+            var inspected = run("models", "inspect", "org/m");
+            var removed = run("models", "remove", "org/m");
+
+            assertThat(before.out()).contains("org/m").contains("Emm").contains("1.3").contains("8 GB").doesNotContain("fetched");
+            assertThat(missing.exitCode()).isEqualTo(1);
+            assertThat(missing.err()).contains("the catalogue has no manifest of org/other").doesNotContain("Exception");
+            assertThat(fetched.exitCode()).as(fetched.err()).isZero();
+            assertThat(fetched.err()).contains("start --model org/m");
+            assertThat(after.out()).contains("\"here\" : \"fetched\"");
+            assertThat(listed.out()).contains("org/m");
+            assertThat(inspected.exitCode()).isZero();
+            assertThat(removed.out()).contains("org/m is deleted");
+            assertThat(run("models", "list").out()).doesNotContain("org/m");
+            assertThat(run("models", "remove", "org/m").exitCode()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void withoutACoordinatorThereIsNoCatalogue() {
+        assertThat(run("models", "catalog").err()).contains("no coordinator is set").contains("config set coordinator.url");
     }
 
     @Test

@@ -17,7 +17,10 @@ class StatusTextTest {
         var coordinator = new StatusReport.Coordinator("wss://c.example/ws/provider", Optional.empty(), "connected", "nothing to do",
                 Instant.parse("2026-11-24T08:00:00Z"), Optional.of(Instant.parse("2026-11-24T08:00:01Z")), Optional.empty(), Optional.empty(),
                 Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, List.of("org/m"), 12, 1, 2, 3,
-                400, 5, 6, 7, List.of("r-1"), List.of(new StatusReport.Gate("network", "pass", true, "connected", "", Optional.of(Instant.EPOCH)),
+                400, 5, 6, 7, List.of("r-1"),
+                List.of(new StatusReport.Fetch("org/n", "fetching", 3 << 20, 12 << 20, Optional.empty()),
+                        new StatusReport.Fetch("org/x", "failed", 0, 0, Optional.of("the catalogue has no manifest of org/x"))),
+                List.of(new StatusReport.Gate("network", "pass", true, "connected", "", Optional.of(Instant.EPOCH)),
                         new StatusReport.Gate("thermal", "fail", true, "too hot", "let it cool", Optional.empty())),
                 List.of(new StatusReport.Finding("sip", "unknown", "no csrutil", Instant.EPOCH)));
 
@@ -28,7 +31,9 @@ class StatusTextTest {
                 "work|cannot come: thermal: too hot  (let it cool)",
                 "|test posture: an eligible Mac's protections are claimed, not measured",
                 "|offered: org/m",
-                "|served 12 requests, 400 tokens; 3 in flight, 1 failed, 2 cancelled");
+                "|served 12 requests, 400 tokens; 3 in flight, 1 failed, 2 cancelled",
+                "|build org/n: 3.0 MiB of 12 MiB are here",
+                "|build org/x: not fetched: the catalogue has no manifest of org/x");
         assertThat(CoordinatorText.gate(coordinator.gates().getLast())).isEqualTo("FAIL  thermal      too hot\n                   → let it cool");
     }
 

@@ -56,7 +56,10 @@ class AgentConfigTest {
                 "coordinator.reported_version | a dotted number | \"\"",
                 "coordinator.runtime_hash | 64 hexadecimal digits | \"\"",
                 "coordinator.sign_responses | true or false | false",
-                "coordinator.test_posture | true, false, or a table of the fields that differ | false");
+                "coordinator.test_posture | true, false, or a table of the fields that differ | false",
+                "coordinator.downloads | true or false | true",
+                "coordinator.files_url | an address such as \"https://models.example\" | \"\"",
+                "coordinator.disk_reserve_gb | a number from 0 to 1000000 | 20");
     }
 
     @Test
@@ -69,7 +72,7 @@ class AgentConfigTest {
                         AgentConfig.Calibration.AUTO, true, 64),
                 new AgentConfig.Local(8000, "127.0.0.1", List.of(), Duration.ofSeconds(15)),
                 new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
-                        TestPosture.OFF),
+                        TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(20L << 30))),
                 Map.of()));
     }
 
@@ -115,6 +118,9 @@ class AgentConfigTest {
                 reported_version = "0.6.0"
                 runtime_hash = "ab"
                 sign_responses = true
+                downloads = false
+                files_url = "https://models.example"
+                disk_reserve_gb = 1
 
                 [coordinator.test_posture]
                 sip_enabled = false
@@ -128,7 +134,8 @@ class AgentConfigTest {
                 new AgentConfig.Local(0, "0.0.0.0", List.of("https://app.example"), Duration.ofSeconds(3)),
                 new AgentConfig.Coordinator(Optional.of("ws://127.0.0.1:8080/ws/provider"), Optional.empty(), true, Duration.ofSeconds(1), "inprocess-mlx",
                         Optional.of("0.6.0"), Optional.of("ab"), true,
-                        new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical"))),
+                        new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical")),
+                        new AgentConfig.Downloads(false, Optional.of("https://models.example"), new DataSize(1L << 30))),
                 Map.of("org/model-1.5", new AgentConfig.Model(
                         Optional.of(Path.of("/m/file.gguf")), 512, Optional.of(Path.of("/m/chat.jinja"))))));
     }

@@ -99,6 +99,26 @@ class LinkForgottenTest extends LinkTest {
     }
 
     @Test
+    void aNewConnectionIsLookedForInTheListLongBeforeItIsTimeForTheNextLook() {
+        coordinator.peer().servePages(request -> request.uri().equals("/v1/providers/attestation")
+                ? Optional.of("{\"providers\":[{\"se_public_key\":\"" + node.signer.publicKey() + "\",\"trust_level\":\"self_signed\"}]}")
+                : Optional.empty());
+        LinkSettings of = settings();
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), Duration.ofSeconds(20), true, of.forPerson(),
+                of.socket(), of.desk()));
+        Node first = coordinator.awaitNode();
+        await().untilAsserted(() -> assertThat(link.status().listed()).isPresent());
+        Instant connected = link.status().connectedAt().orElseThrow();
+
+        first.connection().close(1011, "");
+
+        await().untilAsserted(() -> {
+            assertThat(link.status().connectedAt()).isPresent().get().isNotEqualTo(connected);
+            assertThat(link.status().listed()).isPresent();
+        });
+    }
+
+    @Test
     void aCoordinatorWithoutAListIsNotLeft() {
         Node seen = connect();
         for (int i = 0; i < 5; i++) {

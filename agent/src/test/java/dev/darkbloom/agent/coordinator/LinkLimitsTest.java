@@ -75,20 +75,6 @@ class LinkLimitsTest extends LinkTest {
     }
 
     @Test
-    void moreBytesThanItHoldsAreRefusedAsBusy() {
-        start(Optional.empty(), withDesk(new RequestDesk.Limits(100, 1 << 20, Duration.ofSeconds(60), Duration.ofSeconds(60))));
-        Node seen = coordinator.awaitNode();
-        Asked large = seen.ask("hold 1" + " ".repeat(2 << 20)); // alone, even one that is too large is taken
-        large.awaitChunk();
-
-        assertThat(seen.ask("say 1").awaitEnd()).isInstanceOfSatisfying(End.Failed.class, failed -> assertThat(failed.reason()).isEqualTo("queue_full"));
-
-        seen.cancel(large.id());
-        await().untilAsserted(() -> assertThat(link.inFlight()).isZero());
-        assertThat(seen.ask("say 1").awaitEnd()).isInstanceOf(End.Complete.class);
-    }
-
-    @Test
     void whatCannotBeginInTimeIsGivenUp() {
         Asked asked = connect().ask(UUID.randomUUID().toString(), "wait", Optional.of("\"first_content_budget_ms\":50"));
 

@@ -59,10 +59,6 @@ class LinkMessagesTest extends LinkTest {
         assertThat(seen.other().path("status").asText()).isEqualTo("started");
         assertThat(seen.other().path("error").asText()).isEqualTo("no room");
 
-        seen.send("{\"type\":\"prefetch_model\",\"model_id\":\"m\"}");
-        assertThat(seen.other().path("type").asText()).isEqualTo("prefetch_model_status");
-        assertThat(seen.other().path("status").asText()).isEqualTo("verified");
-
         assertThat(link.status().trust().map(LinkStatus.Trust::level)).contains("self_signed");
         assertThat(seen.heartbeat(report -> report.path("backend_capacity").path("capacity_seq").asLong() > 0)).isNotNull();
     }

@@ -8,10 +8,13 @@ import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.Redacted;
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.DataSize;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.crypto.SoftwareSigner;
+import dev.darkbloom.agent.engine.FirstTokenTimes;
 import dev.darkbloom.agent.engine.MemoryLedger;
+import dev.darkbloom.agent.engine.ModelHealth;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelLoad;
 import dev.darkbloom.agent.engine.ModelPool;
@@ -28,6 +31,7 @@ import dev.darkbloom.agent.hardware.SystemMetrics;
 import dev.darkbloom.agent.hardware.Thermal;
 import dev.darkbloom.agent.hardware.ThermalState;
 import dev.darkbloom.agent.protocol.AgentMessage;
+import dev.darkbloom.agent.protocol.Confidence;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
 import dev.darkbloom.agent.protocol.MessageEncoder;
@@ -44,6 +48,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +67,8 @@ class NodeReportTest {
     private int busy = 1;
     private int waiting = 2;
     private AgentException loadFailure;
+    private long offeredBytes = 7;
+    private FirstTokenTimes times = FirstTokenTimes.NONE;
 
     @Test
     void theRegistrationIsWhatWasMeasured() throws IOException {
@@ -136,6 +143,16 @@ class NodeReportTest {
         assertThat(slot.path("active_tokens").asInt()).isEqualTo(1000);
         assertThat(slot.path("max_tokens_potential").asInt()).isEqualTo(500);
         assertThat(slot.path("active_token_budget_max").asInt()).isEqualTo(8000);
+        assertThat(slot.path("observed_decode_tps").asDouble()).isEqualTo(40); // of one stream
+        assertThat(slot.path("queued_token_budget").asInt()).isEqualTo(77);
+        assertThat(slot.path("model_load_time_ms").asInt()).isEqualTo(700);
+        assertThat(slot.path("steps_executed").asInt()).isEqualTo(5);
+        assertThat(slot.path("admits").asInt()).isEqualTo(9);
+        assertThat(slot.path("first_tokens_emitted").asInt()).isEqualTo(8);
+        assertThat(slot.path("seconds_since_last_step").asDouble()).isEqualTo(0.25);
+        assertThat(slot.path("seconds_since_last_first_token").asDouble()).isEqualTo(1.5);
+        assertThat(capacity.path("gpu_memory_peak_gb").asDouble()).isEqualTo(3); // with half of the KV cache
+        assertThat(capacity.path("gpu_memory_cache_gb").asDouble()).isEqualTo(0.25); // prefixes of requests that have ended
         assertThat(capacity.has("capacity_seq")).isFalse(); // older coordinators do not know it
     }
 
@@ -164,8 +181,47 @@ class NodeReportTest {
         assertThat(quote("other", 512, 0).rejectionReason()).contains(RejectionReason.SLOT_STATE);
         assertThat(quote("org/m", 4096, 0).rejectionReason()).contains(RejectionReason.TOKEN_BUDGET);
         assertThat(quote("org/m", 512, 100).rejectionReason()).contains(RejectionReason.DEADLINE);
+    }
+
+    @Test
+    void aQuoteRefusesWhereTheEngineWould() {
+        busy = 8;
+        waiting = 63;
+        assertThat(quote("org/m", 512, 0).admissibleNow()).isTrue(); // slots and queue are counted together
         waiting = 64;
-        assertThat(quote("org/m", 512, 0).admissibleNow()).isFalse();
+        assertThat(quote("org/m", 512, 0).rejectionReason()).contains(RejectionReason.SLOT_STATE);
+        busy = 7;
+        assertThat(quote("org/m", 512, 0).admissibleNow()).isTrue();
+        waiting = 0;
+        assertThat(quote("org/m", 2048, 0).admissibleNow()).isTrue(); // a prompt of 1,537 has room
+        assertThat(quote("org/m", 2560, 0).rejectionReason()).contains(RejectionReason.TOKEN_BUDGET);
+        state = ModelState.UNLOADED;
+        assertThat(quote("org/m", 512, 0).admissibleNow()).isTrue();
+        offeredBytes = 15L << 30;
+        assertThat(quote("org/m", 512, 0).rejectionReason()).contains(RejectionReason.MEMORY_CAP);
+    }
+
+    @Test
+    void aQuoteIsOfMeasuredRequestsWhereThereAreEnough() {
+        assertThat(quote("org/m", 512, 0).confidence()).isEqualTo(Confidence.LOW);
+        times = new FirstTokenTimes(IntStream.rangeClosed(1, 10).mapToObj(i -> new FirstTokenTimes.Sample(400, i * 10_000_000L)).toList());
+
+        assertThat(quote("org/m", 512, 0).confidence()).isEqualTo(Confidence.HIGH);
+        assertThat(quote("org/m", 512, 0).ttftP50Ms()).isEqualTo(60);
+        assertThat(quote("org/m", 512, 0).ttftP90Ms()).isEqualTo(100);
+        assertThat(quote("org/m", 1024, 0).confidence()).isEqualTo(Confidence.LOW); // twice as long as what was measured
+        assertThat(report().leastFirstContentMs("org/m", 512)).isEqualTo(60);
+        assertThat(report().leastFirstContentMs("org/m", 1024)).isEqualTo(1024);
+        assertThat(report().leastFirstContentMs("other", 512)).isZero();
+    }
+
+    @Test
+    void whatIsLoadedFirstTakesTheLastLoadsTimeMore() {
+        state = ModelState.UNLOADED;
+
+        assertThat(quote("org/m", 512, 0).ttftP50Ms()).isEqualTo(512 + 700);
+        assertThat(quote("org/m", 512, 0).queueEstMs()).isEqualTo(700);
+        assertThat(quote("org/m", 512, 0).confidence()).isEqualTo(Confidence.LOW);
     }
 
     @Test
@@ -186,8 +242,9 @@ class NodeReportTest {
     }
 
     private NodeReport report() {
-        var status = new ModelStatus("org/m", state, 1, Optional.empty(), 8, busy, waiting, 64, 2000, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 1000, 40, 4L << 30,
-                new ModelLoad(1000, 500, 8000, 1L << 30, 2L << 30, 1L << 30));
+        var status = new ModelStatus("org/m", state, 1, Optional.empty(), 8, busy, waiting, 64, 2000, 2000, 0, 0, 0, 5, 0, 0, 0, 0, 0, 1000, 90, 4L << 30,
+                new ModelLoad(1000, 500, 8000, 1L << 30, 2L << 30, 1L << 30), new ModelHealth(700, 9, 8, OptionalDouble.of(0.25),
+                        OptionalDouble.of(1.5), 77, 4000, 40, times));
         ModelPool pool = new ModelPool() {
             @Override
             public ModelLease acquire(String modelId) {
@@ -206,14 +263,12 @@ class NodeReportTest {
                 OptionalDouble.of(120), Optional.of("SERIAL"), new OsVersion("macOS", "26.0", ""), false);
         var metrics = new SystemMetrics(OptionalDouble.of(0.5), OptionalDouble.of(0.25), Thermal.measured(ThermalState.NOMINAL, "x"), Optional.empty(),
                 PowerState.UNKNOWN, NOW);
-        var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
-                claimed);
-        return new NodeReport(config, new NodeReport.Parts(List.of(new NodeReport.Offer("org/m", 7, "Q8_0", true)), pool, id -> {
-            if (loadFailure != null) {
-                throw loadFailure;
-            }
-        }, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> posture, SoftwareSigner.open(folder.resolve("key")), () -> account, "0.1.0", "KEY",
-                "HOME", InstantSource.fixed(NOW)));
+        var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
+                Optional.empty(), false,
+                claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+        var models = new FixedModels(List.of(new NodeModels.Offer("org/m", offeredBytes, "Q8_0", true)), Optional.ofNullable(loadFailure));
+        return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> posture,
+                SoftwareSigner.open(folder.resolve("key")), () -> account, "0.1.0", "KEY", "HOME", InstantSource.fixed(NOW)));
     }
 
     private static JsonNode json(AgentMessage message) throws IOException {

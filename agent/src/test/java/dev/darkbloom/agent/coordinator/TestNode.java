@@ -15,6 +15,7 @@ import dev.darkbloom.agent.protocol.CapacityReport;
 import dev.darkbloom.agent.protocol.Confidence;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
+import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.HardwareReport;
 import dev.darkbloom.agent.protocol.HeartbeatStatus;
 import dev.darkbloom.agent.protocol.NodePosture;
@@ -40,7 +41,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -54,6 +58,8 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     final AtomicInteger answering = new AtomicInteger();
     volatile String loadProblem = "";
     volatile boolean hasModel = true;
+    final BlockingQueue<List<DesiredModel>> desired = new LinkedBlockingQueue<>();
+    final List<OfferedModel> offered = new CopyOnWriteArrayList<>(List.of(OfferedModel.text("m", 1, "Q8_0")));
     final AtomicInteger registrations = new AtomicInteger();
     /** Runs while a registration is made, which takes a while on a real machine. */
     volatile Runnable whileRegistering = () -> { };
@@ -103,8 +109,24 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     }
 
     @Override
-    public boolean has(String modelId) {
-        return hasModel;
+    public void prefetch(String modelId, long priority, NodeModels.PrefetchNews news) {
+        if (hasModel) {
+            news.downloading(3, 12);
+            news.downloading(6, 12); // too soon after the first to be told
+            news.verified();
+        } else {
+            news.failed("the catalogue has no such build");
+        }
+    }
+
+    @Override
+    public void desired(List<DesiredModel> models) {
+        desired.add(models);
+    }
+
+    @Override
+    public AgentMessage.ModelsUpdate offered() {
+        return new AgentMessage.ModelsUpdate(List.copyOf(offered), ToolConstraints.NONE);
     }
 
     @Override

@@ -7,6 +7,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,20 +55,52 @@ final class AgentProcess implements AutoCloseable {
 
     /** Starts it with options that stand before the verb, such as {@code -v}. */
     static AgentProcess start(Path folder, List<String> globalOptions, String... arguments) throws IOException {
+        return start(folder, globalOptions, "", List.of("--local"), arguments);
+    }
+
+    /**
+     * Starts one that serves a coordinator at {@code url}, and this machine's own clients besides.
+     *
+     * @param settings TOML, lines of the table {@code coordinator}
+     */
+    static AgentProcess startServing(Path folder, List<String> globalOptions, String url, String settings, String... arguments) throws IOException {
+        return start(folder, globalOptions, "[coordinator]\n" + settings, List.of("--coordinator-url", url, "--local-endpoint"), arguments);
+    }
+
+    private static AgentProcess start(Path folder, List<String> globalOptions, String settings, List<String> audience, String... arguments)
+            throws IOException {
         Path home = folder.resolve("home");
         var command = new ArrayList<>(command());
+        // Whatever is written to no place of the agent's own is the test's to look at as well.
+        command.add(1, "-Djava.io.tmpdir=" + Files.createDirectories(folder.resolve("tmp")));
         command.addAll(globalOptions);
-        command.addAll(List.of("start", "--local", "--port", "0"));
+        command.add("start");
+        command.addAll(audience);
+        command.addAll(List.of("--port", "0"));
         command.addAll(List.of(arguments));
         // These tests run on machines that do other things as well, where a calibration finds one setting today and another tomorrow.
         Files.createDirectories(home);
-        Files.writeString(home.resolve("agent.toml"), "[backend]\ncalibration = \"off\"\n");
+        Files.writeString(home.resolve("agent.toml"), "[backend]\ncalibration = \"off\"\n" + settings);
         Path output = folder.resolve("output.txt");
-        var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
-        builder.environment().put("DARKBLOOM_AGENT_HOME", home.toString());
+        return new AgentProcess(home, builder(folder, command).redirectOutput(output.toFile()).start(), output);
+    }
+
+    private static ProcessBuilder builder(Path folder, List<String> command) {
+        var builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put("DARKBLOOM_AGENT_HOME", folder.resolve("home").toString());
         builder.environment().put("DARKBLOOM_AGENT_CACHE", folder.resolve("cache").toString());
         builder.environment().put("GGML_NO_BACKTRACE", "1");
-        return new AgentProcess(home, builder.start(), output);
+        return builder;
+    }
+
+    /** Runs another verb towards the agent, as its owner would; returns all that it prints. */
+    String run(String... arguments) throws IOException, InterruptedException {
+        var command = new ArrayList<>(command());
+        command.addAll(List.of(arguments));
+        Process verb = builder(home.getParent(), command).start();
+        String printed = new String(verb.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        verb.waitFor();
+        return printed;
     }
 
     /** Returns the command line of an agent in a process of its own, up to its verb. */

@@ -8,6 +8,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -16,11 +17,8 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -43,19 +41,32 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX) // the process's own memory is read through /proc
 class CanaryTest {
     private static final String PROMPT_CANARY = "zirkonquappe-" + Long.toHexString(0x5eed_cafeL);
-    private static final String COMPLETION_CANARY = "vogelwicke-brummt";
+    /** With a letter of two bytes: the demo model's tokens of one byte have the byte's number, so that ids of ASCII would look like UTF-32. */
+    private static final String COMPLETION_CANARY = "vogelwicke-schläft";
+    /** So little that the system's buffers are full soon: what is not read then waits in the agent. */
+    private static final int RECEIVE_BYTES = 8192;
+    /** Words in each of two texts of 1.9 MB that their reader leaves where they are. */
+    private static final int HELD_WORDS = 87_000;
+    private static final ByteSearch SEARCH = new ByteSearch(PROMPT_CANARY, COMPLETION_CANARY);
 
     @TempDir
     Path folder;
 
-    /** A request that writes for as long as its reader lets it: several answers with twenty alternatives a token outgrow every socket buffer. */
-    private static String longRequest(boolean stream, int answers) {
+    /** A request that writes for longer than the test needs. */
+    private static String longRequest(boolean stream) {
         ObjectNode request = AgentProcess.JSON.createObjectNode();
-        request.put("model", "demo").put("stream", stream).put("n", answers).put("max_tokens", 1500).put("ignore_eos", true).put("temperature", 1.0);
+        request.put("model", "demo").put("stream", stream).put("n", 4).put("max_tokens", 1500).put("ignore_eos", true).put("temperature", 1.0);
         request.put("logprobs", true).put("top_logprobs", 20).put("seed", 7);
         request.put("grammar", grammar() + "\nignored ::= \"" + PROMPT_CANARY + "\"");
         request.putArray("stop").add(PROMPT_CANARY + "-stop");
         request.putArray("messages").addObject().put("role", "user").put("content", "Repeat after me: " + PROMPT_CANARY);
+        return request.toString();
+    }
+
+    /** A prompt near the limit of a body; the text of two is more than what the system buffers for a socket. */
+    private static String longPrompt() {
+        ObjectNode request = AgentProcess.JSON.createObjectNode().put("model", "demo");
+        request.putArray("messages").addObject().put("role", "user").put("content", (PROMPT_CANARY + " ").repeat(HELD_WORDS));
         return request.toString();
     }
 
@@ -69,45 +80,44 @@ class CanaryTest {
 
     @Test
     void noWordOfARequestIsOnTheHeapInAFileOrAfterwardsInMemory() throws Exception {
-        Path duringDump = folder.resolve("during.hprof");
-        Path afterDump = folder.resolve("after.hprof");
-        Map<String, Long> inHeapDuring;
-        Map<String, Long> inMemoryDuring;
-        Map<String, Long> inMemoryAfter;
+        Map<String, List<String>> inHeapDuring;
+        Map<String, List<String>> inHeapAfter;
+        ByteSearch.Memory inMemoryDuring;
+        ByteSearch.Memory inMemoryAfter;
         try (var agent = AgentProcess.start(folder, List.of("-v"), "--model", "demo", "--threads", "1", "--parallel", "8")) {
-            try (var socket = new Socket(InetAddress.getLoopbackAddress(), agent.port());
-                    var other = new Socket(InetAddress.getLoopbackAddress(), agent.port())) {
-                // A stream's words leave token by token; a document has them whole, and waits for its reader.
-                BufferedReader document = send(other, agent, longRequest(false, 4));
-                assertThat(document.readLine()).contains("200");
-                BufferedReader reader = send(socket, agent, longRequest(true, 8));
+            try (var streaming = new Socket(); var writing = new Socket(); var waiting = new Socket()) {
+                // A stream's words leave token by token; a document has them whole, first while it grows and then while it waits for its reader.
+                waiting.setReceiveBufferSize(RECEIVE_BYTES);
+                waiting.connect(address(agent));
+                post(waiting, agent, "keep-alive", "/apply-template", longPrompt());
+                post(waiting, agent, "close", "/apply-template", longPrompt());
+                send(writing, agent, "/v1/chat/completions", longRequest(false));
+                BufferedReader reader = send(streaming, agent, "/v1/chat/completions", longRequest(true));
                 readUntilTheModelWroteTheCanary(reader);
-                awaitStandstill(agent);
 
-                dumpHeap(agent, duringDump);
-                inHeapDuring = find(duringDump);
-                inMemoryDuring = findInMemory(agent);
-                drain(reader);
-                drain(document);
+                inHeapDuring = HeapDump.search(agent.pid(), folder.resolve("during.hprof"), SEARCH);
+                inMemoryDuring = SEARCH.inProcess(agent.pid());
+                // All three are left unread: what a reader who has gone did not take must be gone as well.
             }
+            askChat(agent);
             askMessages(agent);
             keepAndForget(agent);
             refuseWithContent(agent);
             Awaitility.await().until(() -> agent.metric("darkbloom_slots_busy") == 0);
 
-            dumpHeap(agent, afterDump);
-            inMemoryAfter = findInMemory(agent);
+            inHeapAfter = HeapDump.search(agent.pid(), folder.resolve("after.hprof"), SEARCH);
+            inMemoryAfter = SEARCH.inProcess(agent.pid());
         }
 
-        assertThat(inMemoryDuring).as("the search finds what is there while the request runs").containsKeys(PROMPT_CANARY, COMPLETION_CANARY);
+        assertThat(inMemoryDuring.found()).as("the search finds what is there while the request runs").containsKeys(PROMPT_CANARY, COMPLETION_CANARY);
+        assertThat(inMemoryDuring.found().get(PROMPT_CANARY)).as("a document waits for its reader").hasSizeGreaterThan(HELD_WORDS / 100);
         assertThat(inHeapDuring).as("heap while the request runs").isEmpty();
-        assertThat(find(afterDump)).as("heap after the request").isEmpty();
-        assertThat(inMemoryAfter).as("the process's memory after the request").isEmpty();
-        Files.delete(duringDump);
-        Files.delete(afterDump);
+        assertThat(inHeapAfter).as("heap after the request").isEmpty();
+        assertThat(inMemoryAfter.found()).as("the process's memory after the request").isEmpty();
+        assertThat(inMemoryAfter.unread()).as("what nobody can read is the kernel's").allMatch(page -> page.contains(" of [v"));
         try (Stream<Path> files = Files.walk(folder)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
-                assertThat(find(file)).as("file %s", folder.relativize(file)).isEmpty();
+                assertThat(SEARCH.inFile(file)).as("file %s", folder.relativize(file)).isEmpty();
             }
         }
         assertThat(Files.readString(folder.resolve("output.txt"))).as("the log was written, at its most talkative").contains("DEBUG");
@@ -134,6 +144,21 @@ class CanaryTest {
                     .header("Authorization", "Bearer " + agent.key()).build();
             return client.send(delete, BodyHandlers.discarding()).statusCode();
         }
+    }
+
+    /** A chat that is read to its end, as a document and as a stream. */
+    private static void askChat(AgentProcess agent) throws IOException, InterruptedException {
+        ObjectNode request = AgentProcess.JSON.createObjectNode();
+        request.put("model", "demo").put("max_tokens", 60).put("ignore_eos", true).put("grammar", grammar());
+        request.putArray("messages").addObject().put("role", "user").put("content", "Repeat after me: " + PROMPT_CANARY);
+        String document = agent.ask("chat/completions", request.toString()).path("choices").path(0).path("message").path("content").asText();
+        assertThat(document).as("the model wrote the canary").contains(COMPLETION_CANARY);
+        var streamed = new StringBuilder();
+        for (String event : agent.stream("chat/completions", request.put("stream", true).toString())) {
+            streamed.append(event.equals("[DONE]") ? ""
+                    : AgentProcess.JSON.readTree(event).path("choices").path(0).path("delta").path("content").asText(""));
+        }
+        assertThat(streamed.toString()).contains(COMPLETION_CANARY);
     }
 
     /** The same by Anthropic's API, whose requests are rewritten on their way: as a document and as a stream, with words in every place. */
@@ -178,76 +203,34 @@ class CanaryTest {
         }
     }
 
-    private static BufferedReader send(Socket socket, AgentProcess agent, String body) throws IOException {
+    private static InetSocketAddress address(AgentProcess agent) {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), agent.port());
+    }
+
+    private static BufferedReader send(Socket socket, AgentProcess agent, String path, String body) throws IOException {
+        socket.connect(address(agent));
+        post(socket, agent, "close", path, body);
+        return new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8), 1 << 12);
+    }
+
+    private static void post(Socket socket, AgentProcess agent, String connection, String path, String body) throws IOException {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-        String head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:" + agent.port() + "\r\nAuthorization: Bearer " + agent.key()
-                + "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + bytes.length + "\r\n\r\n";
+        String head = "POST " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + agent.port() + "\r\nAuthorization: Bearer " + agent.key()
+                + "\r\nContent-Type: application/json\r\nConnection: " + connection + "\r\nContent-Length: " + bytes.length + "\r\n\r\n";
         socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
         socket.getOutputStream().write(bytes);
-        return new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8), 1 << 12);
     }
 
     private static void readUntilTheModelWroteTheCanary(BufferedReader reader) throws IOException {
         int events = 0;
         String line = reader.readLine();
         assertThat(line).contains("200");
-        while (events < 8 * (COMPLETION_CANARY.length() + 8)) {
+        while (events < 4 * (COMPLETION_CANARY.length() + 8)) {
             line = reader.readLine();
             assertThat(line).as("the stream goes on").isNotNull();
             if (line.startsWith("data: ")) {
                 events++;
             }
         }
-    }
-
-    /** Waits until nothing moves any more: the reader has stopped, so the engine has filled every buffer and waits. */
-    private static void awaitStandstill(AgentProcess agent) {
-        double[] last = {-1};
-        Awaitility.await().pollInterval(Duration.ofMillis(500)).atMost(Duration.ofSeconds(60)).until(() -> {
-            double tokens = agent.metric("darkbloom_generated_tokens_total");
-            boolean still = tokens == last[0];
-            last[0] = tokens;
-            return still;
-        });
-    }
-
-    private static void drain(BufferedReader reader) throws IOException {
-        while (reader.readLine() != null) {
-            // until the answer's end
-        }
-    }
-
-    private static void dumpHeap(AgentProcess agent, Path file) throws IOException, InterruptedException {
-        Process jcmd = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(), Long.toString(agent.pid()),
-                "GC.heap_dump", "-all", file.toString()).redirectErrorStream(true).start();
-        String said = new String(jcmd.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(jcmd.waitFor(120, TimeUnit.SECONDS)).isTrue();
-        assertThat(jcmd.exitValue()).as(said).isZero();
-        assertThat(ByteSearch.countInFile(file, "darkbloom".getBytes(StandardCharsets.US_ASCII))).as("the dump can be searched").isPositive();
-    }
-
-    /** Returns each canary that {@code file} holds, with its count, as bytes and as UTF-16. */
-    private static Map<String, Long> find(Path file) throws IOException {
-        var found = new TreeMap<String, Long>();
-        for (String canary : List.of(PROMPT_CANARY, COMPLETION_CANARY)) {
-            long hits = ByteSearch.countInFile(file, canary.getBytes(StandardCharsets.UTF_8))
-                    + ByteSearch.countInFile(file, canary.getBytes(StandardCharsets.UTF_16LE));
-            if (hits > 0) {
-                found.put(canary, hits);
-            }
-        }
-        return found;
-    }
-
-    private static Map<String, Long> findInMemory(AgentProcess agent) throws IOException {
-        var found = new TreeMap<String, Long>();
-        for (String canary : List.of(PROMPT_CANARY, COMPLETION_CANARY)) {
-            long hits = ByteSearch.countInProcess(agent.pid(), canary.getBytes(StandardCharsets.UTF_8))
-                    + ByteSearch.countInProcess(agent.pid(), canary.getBytes(StandardCharsets.UTF_16LE));
-            if (hits > 0) {
-                found.put(canary, hits);
-            }
-        }
-        return found;
     }
 }

@@ -201,4 +201,46 @@ class UnloadAndDrainTest {
 
         Rig.until(() -> Thread.getAllStackTraces().keySet().stream().noneMatch(thread -> thread.getName().startsWith("engine-only-here")));
     }
+
+    @Test
+    void aForgottenModelFinishesItsRequestsAndItsIdIsFreeAtOnce() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 2), Rig.settings().withUnloadGrace(LONG), NanoClock.SYSTEM)) {
+            var failure = new AtomicReference<Throwable>();
+            Thread forgetting;
+            try (ModelLease lease = rig.acquire(); Caller caller = Caller.of(1, 2, 3).max(50).submit(lease)) {
+                forgetting = inBackground(failure, () -> rig.engine.unregister(Rig.MODEL));
+                Rig.until(() -> rig.engine.models().isEmpty());
+                assertCode(ErrorCode.UNKNOWN_MODEL, rig::acquire);
+                rig.engine.register(Rig.spec(128, 4), false);
+                assertThat(caller.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, new int[] {1, 2, 3}, 50));
+            }
+            forgetting.join();
+
+            assertThat(failure.get()).isNull();
+            assertThat(rig.ledger.reservedBytes()).isZero();
+            rig.engine.load(Rig.MODEL);
+            assertThat(rig.status().slots()).isEqualTo(4);
+            assertCode(ErrorCode.UNKNOWN_MODEL, () -> rig.engine.unregister("other"));
+        }
+    }
+
+    @Test
+    void whoWaitsForAModelThatIsForgottenIsToldSo() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 2))) {
+            rig.opener.hold();
+            var waiting = new AtomicReference<Throwable>();
+            Thread waiter = inBackground(waiting, () -> rig.acquire().close());
+            Rig.until(() -> rig.status().state() == ModelState.LOADING);
+            var failure = new AtomicReference<Throwable>();
+            Thread forgetting = inBackground(failure, () -> rig.engine.unregister(Rig.MODEL));
+            waiter.join();
+            rig.opener.release();
+            forgetting.join();
+
+            assertThat(failure.get()).isNull();
+            assertThat(waiting.get()).isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.UNKNOWN_MODEL));
+            assertThat(rig.engine.models()).isEmpty();
+            assertThat(rig.ledger.reservedBytes()).isZero();
+        }
+    }
 }

@@ -77,6 +77,12 @@ final class StatusCodec {
         json.put("malformed_messages", coordinator.malformedMessages());
         var recent = json.putArray("recent_requests");
         coordinator.recent().forEach(recent::add);
+        var fetches = json.putArray("fetches");
+        coordinator.fetches().forEach(fetch -> {
+            ObjectNode one = fetches.addObject().put("build", fetch.build()).put("state", fetch.state()).put("bytes_done", fetch.bytesDone())
+                    .put("bytes_total", fetch.bytesTotal());
+            fetch.problem().ifPresent(problem -> one.put("problem", problem));
+        });
         var gates = json.putArray("gates");
         coordinator.gates().forEach(gate -> {
             ObjectNode one = gates.addObject();
@@ -110,6 +116,9 @@ final class StatusCodec {
         json.path("offered").forEach(id -> offered.add(id.asText()));
         var recent = new ArrayList<String>();
         json.path("recent_requests").forEach(id -> recent.add(id.asText()));
+        var fetches = new ArrayList<StatusReport.Fetch>();
+        json.path("fetches").forEach(fetch -> fetches.add(new StatusReport.Fetch(fetch.path("build").asText(), fetch.path("state").asText(),
+                fetch.path("bytes_done").asLong(), fetch.path("bytes_total").asLong(), text(fetch.path("problem")))));
         var gates = new ArrayList<StatusReport.Gate>();
         json.path("gates").forEach(gate -> gates.add(new StatusReport.Gate(gate.path("name").asText(), gate.path("verdict").asText(),
                 gate.path("is_required").asBoolean(), gate.path("detail").asText(), gate.path("remedy").asText(), instant(gate.path("proven_at")))));
@@ -142,6 +151,7 @@ final class StatusCodec {
                 json.path("unknown_messages").asLong(),
                 json.path("malformed_messages").asLong(),
                 recent,
+                fetches,
                 gates,
                 posture);
     }

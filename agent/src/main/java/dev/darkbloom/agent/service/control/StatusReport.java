@@ -68,6 +68,7 @@ public record StatusReport(
      * @param tokens tokens written for them
      * @param notOpened requests whose payload could not be opened
      * @param recent ids of the requests answered last, the latest first
+     * @param fetches builds of the catalogue that come, wait, or have come or failed lately
      */
     public record Coordinator(
             String url,
@@ -95,11 +96,13 @@ public record StatusReport(
             long unknownMessages,
             long malformedMessages,
             List<String> recent,
+            List<Fetch> fetches,
             List<Gate> gates,
             List<Finding> posture) {
         public Coordinator {
             offered = List.copyOf(offered);
             recent = List.copyOf(recent);
+            fetches = List.copyOf(fetches);
             gates = List.copyOf(gates);
             posture = List.copyOf(posture);
         }
@@ -109,6 +112,15 @@ public record StatusReport(
             return StatusCodec.coordinator(this).toPrettyString();
         }
     }
+
+    /**
+     * A build that is fetched from the coordinator's catalogue.
+     *
+     * @param state {@code waiting}, {@code fetching}, {@code done}, {@code failed} or {@code cancelled}
+     * @param bytesTotal 0 until it is known
+     * @param problem why it failed
+     */
+    public record Fetch(String build, String state, long bytesDone, long bytesTotal, Optional<String> problem) {}
 
     /**
      * One condition of getting work.

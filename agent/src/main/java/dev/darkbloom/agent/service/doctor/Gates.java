@@ -23,8 +23,10 @@ import java.util.Optional;
  * @param list in the order in which they are passed
  */
 public record Gates(List<Gate> list) {
-    /** Engine names that the coordinators of April and October 2026 route to. */
-    private static final List<String> ROUTED_BACKENDS = List.of("inprocess-mlx", "mlx-swift");
+    /** The engine name that the coordinator of April 2026 routes to; it tells nobody whom it does not route to. */
+    private static final String ROUTED_BACKEND = "inprocess-mlx";
+    /** The one of coordinators since May 2026, which send messages of their own to nodes of this name. */
+    private static final String LATER_ROUTED_BACKEND = "mlx-swift";
     /** How long an answered challenge counts; coordinators before May 2026 take six minutes, later ones sixteen. */
     private static final Duration CHALLENGE_FRESH = Duration.ofMinutes(6);
 
@@ -163,11 +165,12 @@ public record Gates(List<Gate> list) {
 
     private static Gate backend(Facts facts) {
         String name = facts.config().backendName();
-        if (ROUTED_BACKENDS.contains(name)) {
+        if (name.equals(facts.link().isLater() ? LATER_ROUTED_BACKEND : ROUTED_BACKEND)) {
             return Gate.pass("backend", "registered as " + name, facts.now());
         }
         return new Gate("backend", Verdict.UNKNOWN, true, "registered as " + name
-                + "; the original coordinators route only to names of their own", "towards a coordinator of your own, set coordinator.backend_name",
+                + "; the original coordinators route only to one name of their own, " + ROUTED_BACKEND + " in April 2026 and "
+                + LATER_ROUTED_BACKEND + " later", "towards a coordinator of your own, set coordinator.backend_name",
                 Optional.empty());
     }
 

@@ -38,7 +38,10 @@ class ControlSocketTest {
             Optional.of(new StatusReport.Coordinator("wss://c.example/ws/provider", Optional.empty(), "connected", "nothing to do",
                         Instant.parse("2026-11-24T08:00:00Z"), Optional.of(Instant.parse("2026-11-24T08:00:01Z")), Optional.empty(), Optional.empty(),
                         Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, List.of("org/m"), 12, 1, 2, 3,
-                        400, 5, 6, 7, List.of("r-1"), List.of(new StatusReport.Gate("network", "pass", true, "connected", "", Optional.of(Instant.EPOCH)),
+                        400, 5, 6, 7, List.of("r-1"),
+                        List.of(new StatusReport.Fetch("org/n", "fetching", 3, 12, Optional.empty()),
+                                new StatusReport.Fetch("org/x", "failed", 0, 0, Optional.of("no manifest"))),
+                        List.of(new StatusReport.Gate("network", "pass", true, "connected", "", Optional.of(Instant.EPOCH)),
                                 new StatusReport.Gate("thermal", "fail", true, "too hot", "let it cool", Optional.empty())),
                         List.of(new StatusReport.Finding("sip", "unknown", "no csrutil", Instant.EPOCH)))),
             List.of(

@@ -3,6 +3,7 @@ package dev.darkbloom.agent.service.doctor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.darkbloom.agent.config.AgentConfig;
+import dev.darkbloom.agent.config.DataSize;
 import dev.darkbloom.agent.config.TestPosture;
 import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import dev.darkbloom.agent.coordinator.LinkEnd;
@@ -27,6 +28,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class GatesTest {
@@ -41,6 +43,7 @@ class GatesTest {
     private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of("m"), NOW));
     private Optional<LinkStatus.Manifest> manifest = Optional.of(new LinkStatus.Manifest(true, NOW));
     private String backend = "inprocess-mlx";
+    private boolean later;
     private TestPosture claimed = TestPosture.OFF;
     private Optional<Posture> posture = Optional.of(posture(true));
     private ModelState model = ModelState.READY;
@@ -139,6 +142,15 @@ class GatesTest {
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
     }
 
+    @ParameterizedTest
+    @CsvSource({"inprocess-mlx, false, PASS", "mlx-swift, false, UNKNOWN", "mlx-swift, true, PASS", "inprocess-mlx, true, UNKNOWN"})
+    void anEngineNameOpensTheGateOfItsOwnEraOnly(String name, boolean isLater, Verdict verdict) {
+        backend = name;
+        later = isLater;
+
+        assertThat(gate("backend").verdict()).isEqualTo(verdict);
+    }
+
     @Test
     void modelsThatTheCatalogueDoesNotHaveAreNamed() {
         listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of(), NOW));
@@ -196,9 +208,10 @@ class GatesTest {
 
     private Gates gates() {
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(),
-                Optional.empty(), false, claimed);
+                Optional.empty(), false, claimed,
+                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
-                Optional.of(NOW), Optional.of(NOW), challenge, false, trust, mismatches, listed, manifest,
+                Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest,
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
