@@ -49,11 +49,14 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
     private static final AttributeKey<LinkEnd> CAUSE = AttributeKey.valueOf(CoordinatorSocket.class, "cause");
     /** Largest message that coordinators take (provider protocol, 1). */
     static final int MOST_SENT_BYTES = 10 << 20;
+    /** What a message costs besides its bytes, so that many small ones count. */
+    private static final int FRAME_COST = 1 << 10;
     private static final int HANDSHAKE_BYTES = 64 << 10;
     private static final long CLOSE_LIMIT_MILLIS = 2_000;
 
     private final BlockingQueue<SocketEvent> events = new LinkedBlockingQueue<>();
     private final AtomicLong heldBytes = new AtomicLong();
+    private final AtomicBoolean pongUntaken = new AtomicBoolean();
     private final AtomicBoolean ended = new AtomicBoolean();
     private final CoordinatorRoute route;
     private final SocketSettings settings;
@@ -158,7 +161,11 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
             switch (frame) {
                 case TextWebSocketFrame text -> take(ctx, text.content());
                 case BinaryWebSocketFrame binary -> take(ctx, binary.content());
-                case PongWebSocketFrame _ -> events.add(new SocketEvent.Pong());
+                case PongWebSocketFrame _ -> {
+                    if (pongUntaken.compareAndSet(false, true)) { // a second one says nothing new
+                        events.add(new SocketEvent.Pong());
+                    }
+                }
                 case CloseWebSocketFrame close -> {
                     ctx.channel().attr(CAUSE).setIfAbsent(LinkEnd.ofClose(close.statusCode(), close.reasonText()));
                     ctx.writeAndFlush(close.retain()).addListener(_ -> ctx.close());
@@ -174,7 +181,7 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
                 message.append(MemorySegment.ofBuffer(part));
             }
             events.add(new SocketEvent.Frame(message));
-            if (heldBytes.addAndGet(size) > settings.heldBytes()) {
+            if (heldBytes.addAndGet(size + FRAME_COST) > settings.heldBytes()) {
                 ctx.channel().config().setAutoRead(false);
                 if (heldBytes.get() <= settings.heldBytes()) {
                     ctx.channel().config().setAutoRead(true); // taken meanwhile
@@ -224,7 +231,10 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
      */
     Optional<SocketEvent> next(long nanos) throws InterruptedException {
         SocketEvent event = events.poll(Math.max(0, nanos), TimeUnit.NANOSECONDS);
-        if (event instanceof SocketEvent.Frame(Content message) && heldBytes.addAndGet(-message.length()) <= settings.heldBytes()) {
+        if (event instanceof SocketEvent.Pong) {
+            pongUntaken.set(false);
+        }
+        if (event instanceof SocketEvent.Frame(Content message) && heldBytes.addAndGet(-message.length() - FRAME_COST) <= settings.heldBytes()) {
             channel.config().setAutoRead(true);
         }
         return Optional.ofNullable(event);
@@ -239,6 +249,11 @@ final class CoordinatorSocket implements Outlet, AutoCloseable {
     boolean hasRoom() {
         Channel at = channel;
         return at.isWritable();
+    }
+
+    /** Returns whether more lies unsent than a coordinator that reads at all would leave. */
+    boolean isClogged() {
+        return channel.bytesBeforeWritable() > settings.mostUnsentBytes();
     }
 
     /** Waits until senders need not wait; at once when the socket has ended and it makes no difference. */

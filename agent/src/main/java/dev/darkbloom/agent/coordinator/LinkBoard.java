@@ -17,6 +17,9 @@ final class LinkBoard {
     private static final Logger log = LoggerFactory.getLogger(LinkBoard.class);
 
     private static final int MOST_MISMATCHES = 32;
+    /** Lines of the log that a coordinator can bring about by what it says, in {@link #TOLD_IN}. */
+    private static final int MOST_TOLD = 20;
+    private static final Duration TOLD_IN = Duration.ofMinutes(10);
 
     private final InstantSource wall;
     private LinkState state = LinkState.IDLE; // guarded by this, as is everything below
@@ -34,6 +37,8 @@ final class LinkBoard {
     private LinkStatus.Manifest manifest;
     private boolean draining;
     private String warning;
+    private Instant toldSince;
+    private int told;
     private String drainedId = "";
     private ModelsReplaceAck replaced;
     private long attempted; // these four only grow
@@ -121,15 +126,27 @@ final class LinkBoard {
         return later;
     }
 
-    synchronized void trust(LinkStatus.Trust told) {
-        if (trust == null || !trust.level().equals(told.level()) || !trust.status().equals(told.status())) {
-            log.info("coordinator's trust level={} status={}", told.level(), told.status());
+    /** Returns whether what the coordinator says may be written down: a few lines now and then, however often it changes its mind. */
+    private boolean mayTell() {
+        Instant now = wall.instant();
+        if (toldSince == null || Duration.between(toldSince, now).abs().compareTo(TOLD_IN) > 0) {
+            toldSince = now;
+            told = 0;
         }
-        trust = told;
+        return ++told <= MOST_TOLD;
+    }
+
+    synchronized void trust(LinkStatus.Trust said) {
+        if (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) {
+            if (mayTell()) {
+                log.info("coordinator's trust level={} status={}", said.level(), said.status());
+            }
+        }
+        trust = said;
     }
 
     synchronized void mismatches(List<Mismatch> found) {
-        if (!found.isEmpty() && mismatches.isEmpty()) {
+        if (!found.isEmpty() && mismatches.isEmpty() && mayTell()) {
             log.warn("the coordinator does not accept hashes of this agent; it routes nothing here components={}",
                     found.stream().limit(MOST_MISMATCHES).map(one -> plain(one.component())).toList());
         }

@@ -29,6 +29,7 @@ final class ListWatch implements AutoCloseable {
     private static final int SOONER = 20;
     /** Looks in a row that must miss the node: the list and the socket are not of one moment. */
     private static final int MISSES = 2;
+    private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
 
     private final CoordinatorHttp http;
     private final String signingKey;
@@ -116,6 +117,11 @@ final class ListWatch implements AutoCloseable {
         closed.countDown();
         if (thread != null) {
             thread.interrupt();
+            try {
+                thread.join(CLOSE_LIMIT); // its call's connection is the client's to end
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
         http.close();
     }

@@ -37,6 +37,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The requests that came through a coordinator and have not ended: each is opened, answered, sealed and closed on a virtual thread of its own.
@@ -48,6 +49,8 @@ final class RequestDesk implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(RequestDesk.class);
     /** Answered ids that are shown, so that their owner can find a request of theirs. */
     private static final int SHOWN_IDS = 64;
+    /** Requests that could not be opened that the log shows; {@code status} counts them all. */
+    private static final int SHOWN_FAILURES = 20;
     /** Finished ids that are remembered, so that one that comes again is refused. */
     private static final int REMEMBERED_IDS = 4096;
 
@@ -174,7 +177,8 @@ final class RequestDesk implements AutoCloseable {
                 try (frame) { // the sealed copy goes as soon as the plain one is there
                     box = opener.open(payload.ephemeralPublicKey(), payload.ciphertext(), body);
                 } catch (PayloadFailure e) {
-                    log.warn("request not opened id={} reason={}", id, e.reason());
+                    log.atLevel(opener.failures() <= SHOWN_FAILURES ? Level.WARN : Level.DEBUG)
+                            .log("request not opened id={} reason={}", id, e.reason());
                     counters.failed(false);
                     tell(new AgentMessage.InferenceError(id, Failure.of(e.toAgentException())));
                     return;

@@ -56,6 +56,7 @@ final class Session {
     private long nextHeartbeat;
     private long nextPing;
     private long pongDue = Long.MAX_VALUE;
+    private long frameNanos; // when a message was last taken
     private long capacitySeq;
     private volatile long writtenNanos; // of elapsed: when a report, or the registration, was last taken by the system
     private LinkEnd end;
@@ -84,6 +85,7 @@ final class Session {
         send(registration);
         board.registered(wall.instant());
         writtenNanos = elapsed.nanos();
+        frameNanos = clock.nanoTime();
         nextHeartbeat = clock.nanoTime();
         nextPing = clock.nanoTime() + settings.ping().toNanos();
         try {
@@ -133,8 +135,15 @@ final class Session {
             end(new LinkEnd(LinkEnd.Kind.SLEPT, "no report for " + silence.toSeconds() + " s"));
             return;
         }
+        if (socket.isClogged()) {
+            end(new LinkEnd(LinkEnd.Kind.LOST, "it does not read what it is sent"));
+            return;
+        }
         long nanos = clock.nanoTime();
-        if (nanos - pongDue >= 0 && pongDue != Long.MAX_VALUE) {
+        if (pongDue != Long.MAX_VALUE && nanos - pongDue >= 0 && nanos - frameNanos < settings.pong().toNanos()) {
+            pongDue = frameNanos + settings.pong().toNanos(); // it lives: its pong stands behind what it sends
+        }
+        if (pongDue != Long.MAX_VALUE && nanos - pongDue >= 0) {
             end(new LinkEnd(LinkEnd.Kind.LOST, "no pong within " + settings.pong().toSeconds() + " s"));
             return;
         }
@@ -177,6 +186,7 @@ final class Session {
 
     private void takeFrame(Content frame) {
         boolean handedOn = false;
+        frameNanos = clock.nanoTime();
         try {
             CoordinatorMessage message = decoder.coordinatorMessage(frame.segment());
             handedOn = take(message, frame);
@@ -223,7 +233,9 @@ final class Session {
             }
             case CoordinatorMessage.CapacityProbe probe -> {
                 board.later();
-                send(self.quote(probe, desk.isDraining(), capacitySeq));
+                if (socket.hasRoom()) { // a quote that comes late is worth nothing
+                    send(self.quote(probe, desk.isDraining(), capacitySeq));
+                }
             }
             case CoordinatorMessage.ProviderDrainAck(String id) -> board.drained(id);
             case CoordinatorMessage.ModelsReplaceAck ack -> {

@@ -2,6 +2,7 @@ package dev.darkbloom.agent.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.coordinator.CoordinatorSocket.Unopened;
@@ -208,6 +209,38 @@ class CoordinatorSocketTest {
             }
 
             assertThat(open).isLessThan(150); // of 400: what one read brings lies on top of the limit of 16
+        }
+    }
+
+    @Test
+    void aFloodOfTinyMessagesIsNotReadFasterThanItIsTaken() throws Exception {
+        int messages = 300_000;
+        var settings = new SocketSettings(Duration.ofSeconds(5), 1 << 20, 1 << 20, 64 << 10, "test/1");
+        try (var socket = dial(settings)) {
+            peer.accept().sendPadded(0, "{}", messages);
+
+            int mostHeld = 1024 + 65_536 / 4; // the limit, at a cost of 1 KiB each, and what one read brings
+            await().during(Duration.ofMillis(500)).untilAsserted(() -> assertThat(Content.openCount() - contents).isBetween(1L, (long) mostHeld));
+            for (int i = 0; i < messages; i++) {
+                assertThat(message(socket)).isEqualTo("{}");
+            }
+        }
+    }
+
+    @Test
+    void aFloodOfPongsIsOneEvent() throws Exception {
+        var pongs = new byte[200_000];
+        for (int i = 0; i < pongs.length; i += 2) {
+            pongs[i] = (byte) 0x8A;
+        }
+        try (var socket = dial(SETTINGS)) {
+            var connection = peer.accept();
+            connection.sendRaw(pongs);
+            connection.send("{}");
+            await().until(() -> Content.openCount() > contents);
+
+            assertThat(socket.next(LONG)).containsInstanceOf(SocketEvent.Pong.class);
+            assertThat(message(socket)).isEqualTo("{}");
         }
     }
 

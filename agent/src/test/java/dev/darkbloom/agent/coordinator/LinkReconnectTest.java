@@ -119,4 +119,23 @@ class LinkReconnectTest extends LinkTest {
         coordinator.awaitNode();
         assertThat(link.status().lastEnd().orElseThrow().detail()).startsWith("no pong");
     }
+
+    @Test
+    void aPongThatStandsBehindManyMessagesIsWaitedFor() {
+        LinkSettings of = settings();
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), Duration.ofMillis(400), of.silence(), of.listing(), false, of.forPerson(),
+                of.socket(), of.desk()));
+        Node seen = coordinator.awaitNode();
+        seen.connection().ignorePings();
+
+        long end = System.nanoTime() + Duration.ofSeconds(2).toNanos();
+        while (System.nanoTime() < end) {
+            seen.heartbeat();
+            seen.send("{\"type\":\"of_the_future\"}");
+        }
+        assertThat(link.status().lastEnd()).isEmpty();
+
+        coordinator.awaitNode(); // silent from now on
+        assertThat(link.status().lastEnd().orElseThrow().detail()).startsWith("no pong");
+    }
 }

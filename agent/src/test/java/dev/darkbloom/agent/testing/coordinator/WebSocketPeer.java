@@ -202,6 +202,17 @@ public final class WebSocketPeer implements AutoCloseable {
             channel.writeAndFlush(new TextWebSocketFrame(bytes));
         }
 
+        /** Sends a message of {@code size} spaces and {@code json} behind them several times; all share their memory. */
+        public void sendPadded(int size, String json, int times) {
+            ByteBuf bytes = channel.alloc().directBuffer(size + json.length());
+            bytes.writeBytes(" ".repeat(size).getBytes(StandardCharsets.US_ASCII)).writeBytes(json.getBytes(StandardCharsets.UTF_8));
+            for (int i = 0; i < times; i++) {
+                channel.write(new TextWebSocketFrame(bytes.retainedDuplicate()));
+            }
+            channel.flush();
+            bytes.release();
+        }
+
         /** Closes with a code. */
         public void close(int code, String reason) {
             channel.writeAndFlush(new CloseWebSocketFrame(code, reason)).addListener(_ -> channel.close());
