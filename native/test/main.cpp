@@ -1,8 +1,11 @@
-// Exercises every entry of the shim on the demo model. Usage: shim-test LIBRARY-DIR MODEL TEMPLATE-DIR GOLDEN-FILE
+// Exercises every entry of the shim on the demo model. Usage: shim-test LIBRARY-DIR MODEL TEMPLATE-DIR GOLDEN-FILE [1|2]
 //
-// Output is one line at the end, and one more for each check that did not hold.
+// With a number only that half, so that two processes can share the work. // Output is one line at the end, and one more for each check that did not hold.
 
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
 
 #include <unistd.h>
 
@@ -11,8 +14,9 @@
 #include "check.h"
 
 int main(int argc, char ** argv) {
-    if (argc != 5) {
-        std::fprintf(stderr, "usage: %s LIBRARY-DIR MODEL TEMPLATE-DIR GOLDEN-FILE\n", argv[0]);
+    const int part = argc == 6 ? std::atoi(argv[5]) : 0;
+    if (argc < 5 || argc > 6 || part < 0 || part > 2) {
+        std::fprintf(stderr, "usage: %s LIBRARY-DIR MODEL TEMPLATE-DIR GOLDEN-FILE [1|2]\n", argv[0]);
         return 2;
     }
     Demo demo;
@@ -46,24 +50,37 @@ int main(int argc, char ** argv) {
     demo.vocab = llama_model_get_vocab(demo.model);
     CHECK_STATUS(DBS_OK, dbs_pieces_new(demo.vocab, &demo.pieces));
 
-    test_vocabulary(demo);
-    test_tokenizing(demo, std::string(argv[3]) + "/..");
-    test_sampling(demo);
-    test_grammars(demo);
-    test_schemas(demo);
-    test_constraints(demo, std::string(argv[3]) + "/../..");
-    test_triggers();
-    test_chat(demo);
-    test_parser(demo);
-    test_models(demo);
-    test_memory(demo);
-    test_hostile(demo);
-    test_tools(demo, argv[3]);
-    test_response_formats(demo, argv[3]);
-    test_arguments(demo, argv[3]);
-    test_history(demo, argv[3]);
-    test_goldens(demo, argv[3], argv[4]);
-    test_templates(demo, argv[3]);
+    const std::string templates = argv[3];
+    const std::string goldens   = argv[4];
+    struct Group {
+        int                   part; // those of one part take about as long as those of the other
+        std::function<void()> run;
+    };
+    const Group groups[] = {
+        { 1, [&] { test_vocabulary(demo); } },
+        { 1, [&] { test_tokenizing(demo, templates + "/.."); } },
+        { 1, [&] { test_sampling(demo); } },
+        { 1, [&] { test_grammars(demo); } },
+        { 1, [&] { test_schemas(demo); } },
+        { 1, [&] { test_constraints(demo, templates + "/../.."); } },
+        { 1, [] { test_triggers(); } },
+        { 1, [&] { test_chat(demo); } },
+        { 1, [&] { test_parser(demo); } },
+        { 1, [&] { test_models(demo); } },
+        { 1, [&] { test_memory(demo); } },
+        { 1, [&] { test_hostile(demo); } },
+        { 1, [&] { test_tools(demo, templates); } },
+        { 2, [&] { test_response_formats(demo, templates); } },
+        { 2, [&] { test_arguments(demo, templates); } },
+        { 1, [&] { test_history(demo, templates); } },
+        { 1, [&] { test_goldens(demo, templates, goldens); } },
+        { 2, [&] { test_templates(demo, templates); } },
+    };
+    for (const Group & group : groups) {
+        if (part == 0 || part == group.part) {
+            group.run();
+        }
+    }
 
     std::fflush(stderr);
     dup2(real_err, 2);

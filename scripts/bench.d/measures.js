@@ -184,15 +184,15 @@ async function tools(model, options) {
 /** The way from and to a coordinator: what a chunk costs, how soon a request is computed, how soon a lost coordinator is found again. */
 async function coordinator(model, options) {
   const [chunks] = await linkBenchmark('chunks', options);
-  const three = (figures, name, digits = 1) => ['p50', 'p90', 'p99'].map((at) => figures[`${name}_${at}`].toFixed(digits));
-  header('a token that goes out alone, microseconds of its request\'s thread', ['what', 'p50', 'p90', 'p99']);
+  const three = (figures, name, digits = 1) => ['p10', 'p50', 'p90', 'p99'].map((at) => figures[`${name}_${at}`].toFixed(digits));
+  header('a token that goes out alone, microseconds of its request\'s thread', ['what', 'p10', 'p50', 'p90', 'p99']);
   row(['JSON, sealed, base64, frame', ...three(chunks, 'made_us')]);
   row(['the same and handed to the socket', ...three(chunks, 'us')]);
   row(['the same, asleep for 5 ms before', ...three(chunks, 'slept_us')]);
   row(['of the handing on: waking a thread', ...three(chunks, 'wake_us')]);
   console.log(`\np50 of each thousand: ${chunks.by_thousand_us_p50.join(', ')}; ${chunks.heap_bytes} heap bytes a chunk; ${chunks.io_us} us of the socket's thread (${chunks.slept_io_us} after sleeping)`);
   const [first] = await linkBenchmark('first-decode', options);
-  header(`from a request's frame to the first llama_decode, ${first.prompt_tokens} tokens, ${first.requests} requests, milliseconds`, ['what', 'p50', 'p90', 'p99']);
+  header(`from a request's frame to the first llama_decode, ${first.prompt_tokens} tokens, ${first.requests} requests, milliseconds`, ['what', 'p10', 'p50', 'p90', 'p99']);
   row(['all', ...three(first, 'ms', 2)]);
   row(['of it tokenizing', ...three(first, 'tokenize_ms', 2)]);
   row(['all but tokenizing', ...three(first, 'beyond_ms', 2)]);
@@ -200,7 +200,7 @@ async function coordinator(model, options) {
   row(['from the frame to the template', ...three(first, 'to_template_ms', 2)]);
   row(['from the sampler to the decode', ...three(first, 'to_decode_ms', 2)]);
   const restarts = await linkBenchmark('reconnect', options);
-  header(`a coordinator dies and listens again at once, ${restarts[0].restarts} times, milliseconds to register`, ['what', 'p50', 'p90', 'p99']);
+  header(`a coordinator dies and listens again at once, ${restarts[0].restarts} times, milliseconds to register`, ['what', 'p10', 'p50', 'p90', 'p99']);
   for (const figures of restarts) {
     const tools = figures.tool_ms > 0 ? `, the system's tools take ${figures.tool_ms} ms` : '';
     row([`from its death${tools}`, ...three(figures, 'from_death_ms', 0)]);

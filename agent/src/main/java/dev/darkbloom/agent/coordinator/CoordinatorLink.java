@@ -193,7 +193,18 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         }
         wait = end.retryAfter().map(wait::plus).orElse(wait); // not all at once then, either
         board.ended(end, end.kind().state(), backoff.failures(), clocks.wall().instant().plus(wait));
+        if (wait.compareTo(NodeSelf.MEASURED_FOR) < 0) {
+            Thread.ofVirtual().name("task-posture").start(this::prepare); // a Mac's tools take as long as the pause
+        }
         await(wait.toNanos());
+    }
+
+    private void prepare() {
+        try {
+            self.prepare();
+        } catch (RuntimeException e) {
+            log.warn("not measured ahead error={}", e.getClass().getName()); // the registration measures, and fails in its own way
+        }
     }
 
     /** Waits, but not for somebody who wants to stop or to connect at once. */

@@ -36,6 +36,8 @@ import dev.darkbloom.agent.protocol.SlotState;
 import dev.darkbloom.agent.protocol.StatusStatement;
 import dev.darkbloom.agent.protocol.ThermalState;
 import dev.darkbloom.agent.protocol.ToolConstraints;
+import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -47,6 +49,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
@@ -66,6 +69,9 @@ public final class NodeReport implements NodeSelf {
     private final Parts parts;
     /** Most bytes in use that were seen. */
     private final AtomicLong peakBytes = new AtomicLong();
+    private final ReentrantLock measuring = new ReentrantLock();
+    private Posture measured; // guarded by measuring, as is the next
+    private Instant measuredAt;
 
     /**
      * What a report is made of.
@@ -88,9 +94,39 @@ public final class NodeReport implements NodeSelf {
     }
 
     @Override
+    public void prepare() {
+        if (measuring.tryLock()) { // one at a time is enough
+            try {
+                measure();
+            } finally {
+                measuring.unlock();
+            }
+        }
+    }
+
+    /** Returns what was measured lately, or will have been by who measures just now; measures where there is neither. */
+    private Posture recentPosture() {
+        measuring.lock();
+        try {
+            Duration age = measured == null ? Duration.ZERO : Duration.between(measuredAt, parts.wall().instant());
+            return measured == null || age.isNegative() || age.compareTo(MEASURED_FOR) > 0 ? measure() : measured;
+        } finally {
+            measuring.unlock();
+        }
+    }
+
+    private Posture measure() {
+        measured = null;
+        Instant before = parts.wall().instant();
+        measured = parts.posture().posture();
+        measuredAt = before;
+        return measured;
+    }
+
+    @Override
     public AgentMessage.Register registration() {
         HardwareReport machine = parts.hardware();
-        Posture posture = parts.posture().posture();
+        Posture posture = recentPosture();
         var statuses = parts.pool().models();
         var cores = machine.cores();
         var hardware = new dev.darkbloom.agent.protocol.HardwareReport(machine.model(), machine.chip().name(), machine.chip().family().toString(),
@@ -231,7 +267,8 @@ public final class NodeReport implements NodeSelf {
         }
         SystemMetrics now = parts.metrics().get();
         double free = freeForLoadBytes(statuses);
-        return new CapacityReport(slots, round(activeBytes / GIB), round(peakBytes.accumulateAndGet(peak, Math::max) / GIB), round(cachedBytes / GIB),
+        return new CapacityReport(slots, round(activeBytes / GIB), round(peakBytes.accumulateAndGet(peak, Math::max) / GIB),
+                round(cachedBytes / GIB),
                 round(parts.hardware().memoryBytes() / GIB), capacitySeq, OptionalDouble.of(round(free / GIB)),
                 OptionalDouble.of(round(parts.ledger().budgetBytes() / GIB)), OptionalDouble.of(round(Math.max(0, parts.ledger().freeBytes()) / GIB)),
                 Optional.of(statuses.stream().anyMatch(status -> status.state() == ModelState.LOADING)),
@@ -303,7 +340,8 @@ public final class NodeReport implements NodeSelf {
 
     /** Returns the bytes that a load may take: what nobody has reserved, and what idle models would give up for it. */
     private long freeForLoadBytes(List<ModelStatus> statuses) {
-        long idle = statuses.stream().filter(status -> status.busySlots() == 0 && status.waiting() == 0).mapToLong(ModelStatus::reservedBytes).sum();
+        long idle = statuses.stream().filter(status -> status.busySlots() == 0 && status.waiting() == 0)
+                .mapToLong(ModelStatus::reservedBytes).sum();
         return Math.max(0, parts.ledger().freeBytes()) + idle;
     }
 

@@ -5,12 +5,22 @@ import dev.darkbloom.agent.protocol.CoordinatorMessage.AttestationChallenge;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.CapacityProbe;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.protocol.ServiceStats;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
 /** What this node says of itself. {@link NodeReport} is the real one. */
 public interface NodeSelf {
-    /** Returns the registration, made of what is measured now. May start tools of the system and block for seconds. */
+    /** What was measured longer ago is measured again. */
+    Duration MEASURED_FOR = Duration.ofSeconds(10);
+
+    /**
+     * Measures ahead what the next registration tells, so that it need not; what is measured is good for {@link #MEASURED_FOR}. May block like {@link
+     * #registration}.
+     */
+    default void prepare() {}
+
+    /** Returns the registration, made of what is measured now or was by {@link #prepare}. May start tools of the system and block for seconds. */
     AgentMessage.Register registration();
 
     /** Returns the signed answer to a challenge, made of what is measured now. May block like {@link #registration}. */

@@ -2,10 +2,8 @@ package dev.darkbloom.agent.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
+import dev.darkbloom.agent.testing.LauncherImage;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.spi.ToolProvider;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,36 +40,7 @@ class LauncherTest {
 
     @BeforeAll
     static void layOutAnImage() throws IOException {
-        Path bin = Files.createDirectories(image.resolve("bin"));
-        Path lib = Files.createDirectories(image.resolve("lib"));
-        launcher = Files.copy(PROJECT.resolve("packaging/darkbloom-agent"), bin.resolve("darkbloom-agent"));
-        Files.copy(PROJECT.resolve("packaging/make-aot-cache"), bin.resolve("make-aot-cache"));
-        Files.copy(PROJECT.resolve("scripts/find-jdk"), bin.resolve("find-jdk"));
-        copy(Path.of(System.getProperty("darkbloom.native.lib")), image.resolve("native"));
-        int number = 0;
-        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
-            Path jar = lib.resolve(String.format("%03d.jar", number++));
-            if (Files.isDirectory(Path.of(entry))) {
-                pack(Path.of(entry), jar);
-            } else if (Files.exists(Path.of(entry))) {
-                Files.copy(Path.of(entry), jar);
-            }
-        }
-    }
-
-    private static void copy(Path from, Path to) throws IOException {
-        try (Stream<Path> files = Files.walk(from)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, to.resolve(from.relativize(file)));
-            }
-        }
-    }
-
-    private static void pack(Path classes, Path jar) {
-        var messages = new StringWriter();
-        int exitCode = ToolProvider.findFirst("jar").orElseThrow().run(new PrintWriter(messages), new PrintWriter(messages),
-                "--create", "--file", jar.toString(), "-C", classes.toString(), ".");
-        assertThat(exitCode).as(messages.toString()).isZero();
+        launcher = LauncherImage.layOut(image);
     }
 
     @BeforeEach

@@ -42,7 +42,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -68,6 +67,8 @@ class NodeReportTest {
     private int waiting = 2;
     private AgentException loadFailure;
     private long offeredBytes = 7;
+    private Instant now = NOW;
+    private int postures;
     private FirstTokenTimes times = FirstTokenTimes.NONE;
 
     @Test
@@ -124,6 +125,26 @@ class NodeReportTest {
         assertThat(blob.path("serialNumber").asText()).isEqualTo("TEST-HOME");
         assertThat(json.path("privacy_capabilities").path("env_scrubbed").asBoolean()).isTrue();
         assertThat(heartbeat(false).path("system_metrics").path("thermal_state").asText()).isEqualTo("critical");
+    }
+
+    @Test
+    void whatWasMeasuredAheadIsToldUntilItIsTooOld() {
+        NodeReport report = report();
+        report.registration();
+        assertThat(postures).isEqualTo(1);
+        report.prepare();
+        assertThat(postures).isEqualTo(2);
+        now = now.plusSeconds(10);
+        report.registration();
+        assertThat(postures).isEqualTo(2);
+        report.answer(new AttestationChallenge("bm9uY2Vub25jZQ==", "2026-11-29T12:00:00Z"));
+        assertThat(postures).isEqualTo(3); // a challenge asks how it is now
+        now = now.plusSeconds(1);
+        report.registration();
+        assertThat(postures).isEqualTo(4);
+        now = now.minusSeconds(60); // a clock that was set back tells no age
+        report.registration();
+        assertThat(postures).isEqualTo(5);
     }
 
     @Test
@@ -267,8 +288,10 @@ class NodeReportTest {
                 Optional.empty(), false,
                 claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var models = new FixedModels(List.of(new NodeModels.Offer("org/m", offeredBytes, "Q8_0", true)), Optional.ofNullable(loadFailure));
-        return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> posture,
-                SoftwareSigner.open(folder.resolve("key")), () -> account, "0.1.0", "KEY", "HOME", InstantSource.fixed(NOW)));
+        return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> {
+            postures++;
+            return posture;
+        }, SoftwareSigner.open(folder.resolve("key")), () -> account, "0.1.0", "KEY", "HOME", () -> now));
     }
 
     private static JsonNode json(AgentMessage message) throws IOException {

@@ -2,6 +2,8 @@ package dev.darkbloom.agent.coordinator;
 
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Times of one thing done many times. */
 record Quantiles(long[] nanos) {
@@ -19,7 +21,8 @@ record Quantiles(long[] nanos) {
 
     /** Returns members of a JSON object whose names begin with {@code name}, in units of {@code unit} nanoseconds. */
     String json(String name, double unit) {
-        return String.format(Locale.ROOT, "\"%s_p50\": %.2f, \"%s_p90\": %.2f, \"%s_p99\": %.2f", name, at(0.5) / unit, name, at(0.9) / unit,
-                name, at(0.99) / unit);
+        return Stream.of(10, 50, 90, 99)
+                .map(percent -> String.format(Locale.ROOT, "\"%s_p%d\": %.2f", name, percent, at(percent / 100.0) / unit))
+                .collect(Collectors.joining(", "));
     }
 }

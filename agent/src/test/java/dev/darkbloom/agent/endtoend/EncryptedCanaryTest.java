@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkbloom.agent.testing.ByteSearch;
-import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
-import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
+import dev.darkbloom.agent.testing.coordinator.Asked;
+import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -119,8 +119,9 @@ class EncryptedCanaryTest {
         return rules.append("\" \")+").toString();
     }
 
+    /** Begins with a word: the beginning of what was opened has places of its own where it may stay. */
     private static ObjectNode settings(int tokens) {
-        return AgentProcess.JSON.createObjectNode().put("model", "demo").put("max_tokens", tokens).put("ignore_eos", true).put("grammar", grammar());
+        return AgentProcess.JSON.createObjectNode().put("user", PROMPT_CANARY).put("model", "demo").put("max_tokens", tokens).put("ignore_eos", true).put("grammar", grammar());
     }
 
     /** A chat whose answer is the completion's canary, again and again. */

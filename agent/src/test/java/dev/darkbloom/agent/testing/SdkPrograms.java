@@ -2,9 +2,12 @@ package dev.darkbloom.agent.testing;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -31,9 +34,14 @@ public final class SdkPrograms {
 
     /** Returns the folder that holds programs and {@code node_modules}; blocks while npm installs them. */
     public static synchronized Path installed() throws IOException, InterruptedException {
-        if (!installed) {
+        if (installed) {
+            return FOLDER;
+        }
+        Files.createDirectories(FOLDER);
+        // Tests run in more than one process at a time.
+        try (FileChannel channel = FileChannel.open(FOLDER.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileLock _ = channel.lock()) {
             checkNode();
-            Files.createDirectories(FOLDER);
             copySources();
             String wanted = hash(SOURCE.resolve("package-lock.json"));
             Path stamp = FOLDER.resolve(".installed");
@@ -69,13 +77,16 @@ public final class SdkPrograms {
     /** Programs that were removed go too, so that none runs that is no longer there. */
     private static void copySources() throws IOException {
         try (Stream<Path> old = Files.list(FOLDER)) {
-            for (Path file : old.filter(path -> path.toString().endsWith(".mjs")).toList()) {
+            for (Path file : old.filter(path -> path.toString().endsWith(".mjs") && !Files.exists(SOURCE.resolve(path.getFileName()))).toList()) {
                 Files.delete(file);
             }
         }
         try (Stream<Path> files = Files.list(SOURCE)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
-                Files.copy(file, FOLDER.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+                Path copy = FOLDER.resolve(file.getFileName());
+                if (!Files.exists(copy) || Files.mismatch(file, copy) >= 0) { // another process may be running it
+                    Files.copy(file, copy, StandardCopyOption.REPLACE_EXISTING);
+                }
             }
         }
     }
