@@ -71,7 +71,8 @@ class AgentConfigTest {
                 new AgentConfig.Backend(List.of(), 8, 0, 0, -1, AgentConfig.FlashAttention.AUTO, AgentConfig.KvLayout.AUTO, -1, 0, 0,
                         AgentConfig.Calibration.AUTO, true, 64),
                 new AgentConfig.Local(8000, "127.0.0.1", List.of(), Duration.ofSeconds(15)),
-                new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(), Optional.empty(), false,
+                new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp",
+                        Optional.empty(), Optional.empty(), false,
                         TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(20L << 30))),
                 Map.of()));
     }

@@ -56,8 +56,8 @@ class ChaosTest {
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
             var settings = new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofMillis(800), Duration.ofSeconds(75),
                     Duration.ofSeconds(60), false, Duration.ofMillis(200), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
-            var parts = new CoordinatorLink.Parts(CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty()), node, node, node.keys, Optional.of(node.signer),
-                    settings.heartbeat(), "test/1");
+            var route = CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty());
+            var parts = new CoordinatorLink.Parts(route, node, node, node.keys, Optional.of(node.signer), settings.heartbeat(), "test/1");
             // A random number that is always small: waiting is not what is tried here.
             var hasty = new Random(SEED) {
                 @Override

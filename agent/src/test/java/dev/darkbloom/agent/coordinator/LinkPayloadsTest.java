@@ -44,7 +44,8 @@ class LinkPayloadsTest extends LinkTest {
     void aRecordedRequestIsNotAnsweredTwice() {
         Node seen = connect();
         String[] sealed = seen.sealed("fail 0"); // an answer would be sealed for a key that is gone
-        seen.askSealed(UUID.randomUUID().toString(), sealed[0], sealed[1]);
+        Asked first = seen.askSealed(UUID.randomUUID().toString(), sealed[0], sealed[1]);
+        assertThat(first.awaitEnd()).isInstanceOfSatisfying(End.Failed.class, failed -> assertThat(failed.code()).isEqualTo("invalid_request"));
 
         Asked again = seen.askSealed(UUID.randomUUID().toString(), sealed[0], sealed[1]);
 

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -203,7 +204,7 @@ class LinkTlsTest extends LinkTest {
                 try (Socket client = peer.accept()) {
                     script.run(client);
                 } catch (IOException e) {
-                    if (!peer.isClosed() && !(e instanceof java.net.SocketException)) {
+                    if (!peer.isClosed() && !(e instanceof SocketException)) {
                         throw new UncheckedIOException(e);
                     }
                 }

@@ -49,8 +49,8 @@ public final class AccountLink {
     }
 
     /** Checks whether the owner's requests reach the running agent; parameters as in {@link SelfRouteCheck#run}. */
-    public static SelfRouteCheck.Finding selfRoute(AgentConfig config, String url, Map<String, String> environment, Supplier<StatusReport> status, String model,
-            Redacted key) throws InterruptedException {
+    public static SelfRouteCheck.Finding selfRoute(AgentConfig config, String url, Map<String, String> environment, Supplier<StatusReport> status,
+            String model, Redacted key) throws InterruptedException {
         try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(url), environment, config.coordinator().caFile()))) {
             return new SelfRouteCheck(http, status).run(model, key);
         }

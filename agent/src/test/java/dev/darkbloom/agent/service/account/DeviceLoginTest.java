@@ -165,7 +165,8 @@ class DeviceLoginTest {
     }
 
     private DeviceLogin.Linked login() throws InterruptedException {
-        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of(), Optional.empty()))) {
+        var address = CoordinatorAddress.parse("http://127.0.0.1:" + peer.port());
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(address, Map.of(), Optional.empty()))) {
             return new DeviceLogin(http, pauses::add).run((code, uri, expiresIn) -> shown.add(code + " " + uri + " " + expiresIn));
         }
     }

@@ -79,7 +79,8 @@ class SelfRouteCheckTest {
     }
 
     private Finding check(List<String> recent) throws InterruptedException {
-        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse("http://127.0.0.1:" + peer.port()), Map.of(), Optional.empty()))) {
+        var address = CoordinatorAddress.parse("http://127.0.0.1:" + peer.port());
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(address, Map.of(), Optional.empty()))) {
             return new SelfRouteCheck(http, () -> report(recent), _ -> { }).run("m", new Redacted("sk-db-secret"));
         }
     }
