@@ -35,6 +35,7 @@ final class LinkBoard {
     private List<Mismatch> mismatches = List.of();
     private LinkStatus.Listing listed;
     private LinkStatus.Manifest manifest;
+    private Map<String, Double> catalogueGb = Map.of();
     private boolean draining;
     private String warning;
     private Instant toldSince;
@@ -158,6 +159,10 @@ final class LinkBoard {
         listed = found;
     }
 
+    synchronized void catalogue(Map<String, Double> sizesGb) {
+        catalogueGb = sizesGb;
+    }
+
     synchronized void manifest(LinkStatus.Manifest found) {
         manifest = found;
     }
@@ -230,7 +235,7 @@ final class LinkBoard {
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
                 Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
-                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest),
+                Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), catalogueGb,
                 Optional.ofNullable(warning), traffic);
     }
 }

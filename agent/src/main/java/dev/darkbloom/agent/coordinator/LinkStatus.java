@@ -3,6 +3,7 @@ package dev.darkbloom.agent.coordinator;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.Mismatch;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -22,6 +23,7 @@ import java.util.Optional;
  * @param mismatches hashes that it does not accept; routed nothing while there are any
  * @param listed what its public list said last
  * @param manifest what it says of the hashes that it accepts
+ * @param catalogueGb GB of weights that its catalogue says of each model; empty where it was not read
  * @param warning what a person should look at although there is, or may be, a connection
  */
 public record LinkStatus(
@@ -40,10 +42,12 @@ public record LinkStatus(
         List<Mismatch> mismatches,
         Optional<Listing> listed,
         Optional<Manifest> manifest,
+        Map<String, Double> catalogueGb,
         Optional<String> warning,
         Traffic traffic) {
     public LinkStatus {
         mismatches = List.copyOf(mismatches);
+        catalogueGb = Map.copyOf(catalogueGb);
     }
 
     /** Returns what its owner should do: what is known of the last end, where that is why there is no connection, or else the state's advice. */

@@ -1,10 +1,12 @@
 package dev.darkbloom.agent.coordinator;
 
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.protocol.CatalogueList;
 import dev.darkbloom.agent.protocol.ProviderList;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -22,6 +24,7 @@ final class ListWatch implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ListWatch.class);
     private static final String PAGE = "/v1/providers/attestation";
     private static final String MANIFEST = "/v1/runtime/manifest";
+    private static final String CATALOGUE = "/v1/models/catalog";
     /** Above this the list is looked at less often. */
     private static final int LARGE_BYTES = 1 << 20;
     private static final int LESS_OFTEN = 5;
@@ -84,6 +87,9 @@ final class ListWatch implements AutoCloseable {
                         ProviderList.isManifestConfigured(runtime.body())
                                 .ifPresent(is -> board.manifest(new LinkStatus.Manifest(is, wall.instant())));
                     }
+                    if (isNew) {
+                        readCatalogue();
+                    }
                     found = answer.isOk() ? ProviderList.parse(answer.body()).map(this::listing) : Optional.empty();
                 } catch (AgentException e) {
                     log.debug("the coordinator's list was not read code={}", e.code());
@@ -103,6 +109,18 @@ final class ListWatch implements AutoCloseable {
             }
         } catch (InterruptedException e) {
             log.debug("list watch interrupted");
+        }
+    }
+
+    /** By its sizes a coordinator decides whether a model that is not loaded would fit. */
+    private void readCatalogue() throws InterruptedException {
+        CoordinatorHttp.Answer answer = http.get(CATALOGUE);
+        if (answer.isOk()) {
+            CatalogueList.parse(answer.body()).ifPresent(list -> {
+                var sizes = new HashMap<String, Double>();
+                list.entries().stream().filter(entry -> entry.sizeGb() > 0).forEach(entry -> sizes.put(entry.id(), entry.sizeGb()));
+                board.catalogue(sizes);
+            });
         }
     }
 

@@ -21,6 +21,7 @@ import dev.darkbloom.agent.crypto.SoftwareSigner;
 import dev.darkbloom.agent.engine.Engine;
 import dev.darkbloom.agent.engine.MemoryLedger;
 import dev.darkbloom.agent.hardware.HardwareProbe;
+import dev.darkbloom.agent.hardware.HardwareReport;
 import dev.darkbloom.agent.hardware.Machine;
 import dev.darkbloom.agent.hardware.MetricsProbe;
 import dev.darkbloom.agent.hardware.MetricsSampler;
@@ -56,6 +57,7 @@ final class CoordinatorParts {
     private final MetricsSampler metrics;
     private final RememberedPosture posture;
     private final OfferedModels models;
+    private final long totalMemoryBytes;
     private final CoordinatorLink link;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
@@ -79,13 +81,14 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, CoordinatorLink link) {
+            OfferedModels models, long totalMemoryBytes, CoordinatorLink link) {
         this.config = config;
         this.home = home;
         this.engine = engine;
         this.metrics = metrics;
         this.posture = posture;
         this.models = models;
+        this.totalMemoryBytes = totalMemoryBytes;
         this.link = link;
     }
 
@@ -128,14 +131,15 @@ final class CoordinatorParts {
         OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served,
                 entry -> ServedModel.of(entry, config, machine, true), store, fetching, address.toString())));
         String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        HardwareReport hardware = HardwareProbe.ofThisSystem().report();
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
-                HardwareProbe.ofThisSystem().report(), metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
+                hardware, metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
                 version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
                 "darkbloom-agent/" + AgentVersion.current().agent())));
         models.connect(link);
-        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, link);
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(), link);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -175,7 +179,8 @@ final class CoordinatorParts {
 
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
-        return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), AccountToken.read(home.accountToken()).isPresent(), posture.last(),
+        return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
+                AccountToken.read(home.accountToken()).isPresent(), posture.last(),
                 metrics.latest(), Instant.now()));
     }
 }

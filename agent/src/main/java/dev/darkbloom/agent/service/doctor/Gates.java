@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -29,6 +30,9 @@ public record Gates(List<Gate> list) {
     private static final String LATER_ROUTED_BACKEND = "mlx-swift";
     /** How long an answered challenge counts; coordinators before May 2026 take six minutes, later ones sixteen. */
     private static final Duration CHALLENGE_FRESH = Duration.ofMinutes(6);
+    private static final double GIB = 1L << 30;
+    /** What coordinators count for a request that names no limit: 8,192 tokens of 400,000 bytes. */
+    private static final double REQUEST_GB = 8_192 * 400_000.0 / 1e9;
 
     public Gates {
         list = List.copyOf(list);
@@ -39,10 +43,11 @@ public record Gates(List<Gate> list) {
      *
      * @param offered ids that are offered
      * @param isLoggedIn whether there is an account's token
+     * @param totalMemoryBytes of the machine, as it is reported
      * @param posture as it was last measured
      */
-    public record Facts(AgentConfig.Coordinator config, LinkStatus link, List<String> offered, List<ModelStatus> models, boolean isLoggedIn,
-            Optional<Posture> posture, SystemMetrics metrics, Instant now) {}
+    public record Facts(AgentConfig.Coordinator config, LinkStatus link, List<String> offered, List<ModelStatus> models, long totalMemoryBytes,
+            boolean isLoggedIn, Optional<Posture> posture, SystemMetrics metrics, Instant now) {}
 
     /** Judges. */
     public static Gates of(Facts facts) {
@@ -55,7 +60,7 @@ public record Gates(List<Gate> list) {
         gates.add(backend(facts));
         gates.add(catalogue(facts));
         gates.add(runtime(facts));
-        gates.add(models(facts));
+        gates.add(memory(facts));
         gates.add(thermal(facts));
         gates.add(Gate.pass("schedule", "no schedule is set", facts.now()));
         gates.add(drain(facts));
@@ -205,15 +210,38 @@ public record Gates(List<Gate> list) {
         return Gate.unknown("runtime", "the coordinator has not objected");
     }
 
-    private static Gate models(Facts facts) {
+    /**
+     * The coordinator's own sum (provider protocol, 0.1, fact 17): weights by its catalogue, unless the model is loaded, and a request's tokens must fit
+     * beside what is in use.
+     */
+    private static Gate memory(Facts facts) {
         List<ModelStatus> offered = facts.models().stream().filter(model -> facts.offered().contains(model.id())).toList();
-        List<String> ready = offered.stream().filter(model -> model.state() == ModelState.READY).map(ModelStatus::id).toList();
-        if (!ready.isEmpty()) {
-            return Gate.pass("memory", "loaded: " + String.join(", ", ready), facts.now());
-        }
         Optional<String> error = offered.stream().flatMap(model -> model.lastError().stream()).findFirst();
-        return error.isPresent()
-                ? Gate.fail("memory", "no model is loaded: " + error.get(), "free memory, or start with another --model", facts.now())
+        if (error.isPresent() && offered.stream().noneMatch(model -> model.state() == ModelState.READY)) {
+            return Gate.fail("memory", "no model is loaded: " + error.get(), "free memory, or start with another --model", facts.now());
+        }
+        double freeGb = (facts.totalMemoryBytes() - offered.stream().mapToLong(model -> model.load().activeBytes()).sum()) / GIB;
+        var fitting = new ArrayList<String>();
+        var unknown = new ArrayList<String>();
+        var tooLarge = new ArrayList<String>();
+        for (ModelStatus model : offered) {
+            boolean isLoaded = model.state() == ModelState.READY;
+            Optional<Double> weightsGb = isLoaded ? Optional.of(0.0) : Optional.ofNullable(facts.link().catalogueGb().get(model.id()));
+            if (weightsGb.isEmpty()) {
+                unknown.add(model.id());
+            } else if (weightsGb.get() + REQUEST_GB <= freeGb) {
+                fitting.add(model.id() + (isLoaded ? " (loaded)" : ""));
+            } else {
+                tooLarge.add(String.format(Locale.ROOT, "%s: %.1f GB of weights and %.1f GB for a request, where %.1f GB are free", model.id(),
+                        weightsGb.get(), REQUEST_GB, freeGb));
+            }
+        }
+        if (!fitting.isEmpty()) {
+            return Gate.pass("memory", "there is room for " + String.join(", ", fitting), facts.now());
+        }
+        return unknown.isEmpty() && !tooLarge.isEmpty()
+                ? Gate.fail("memory", "the coordinator counts " + String.join("; ", tooLarge),
+                        "a model that is loaded counts without its weights: leave backend.startup_preload on", facts.now())
                 : Gate.unknown("memory", "no model is loaded; the first request loads one");
     }
 

@@ -51,6 +51,9 @@ class GatesTest {
     private Thermal thermal = Thermal.measured(ThermalState.NOMINAL, "sensor");
     private boolean loggedIn = true;
 
+    private Map<String, Double> catalogueGb = Map.of();
+    private long memoryBytes = 16L << 30;
+
     @Test
     void aNodeOfWhichEverythingIsProvedIsEligible() {
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
@@ -184,6 +187,24 @@ class GatesTest {
     }
 
     @Test
+    void theCoordinatorsOwnSumOfMemoryDecidesForAModelThatIsNotLoaded() {
+        model = ModelState.UNLOADED;
+        catalogueGb = Map.of("m", 27.0);
+        assertThat(failed("memory").detail()).contains("m: 27.0 GB of weights and 3.3 GB for a request, where 16.0 GB are free");
+        assertThat(failed("memory").remedy()).contains("startup_preload");
+
+        memoryBytes = 32L << 30;
+        assertThat(gate("memory").verdict()).isEqualTo(Verdict.PASS);
+
+        memoryBytes = 16L << 30;
+        model = ModelState.READY;
+        assertThat(gate("memory").detail()).isEqualTo("there is room for m (loaded)");
+
+        memoryBytes = 3L << 30;
+        assertThat(failed("memory").detail()).contains("0.0 GB of weights");
+    }
+
+    @Test
     void heatAndADrainCloseTheirGates() {
         thermal = Thermal.measured(ThermalState.CRITICAL, "sensor");
         assertThat(failed("thermal").detail()).contains("sensor");
@@ -211,11 +232,11 @@ class GatesTest {
                 Optional.empty(), false, claimed,
                 new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
-                Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest,
+                Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest, catalogueGb,
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), loggedIn, posture, metrics, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, loggedIn, posture, metrics, NOW));
     }
 
     private static Posture posture(boolean proved) {
