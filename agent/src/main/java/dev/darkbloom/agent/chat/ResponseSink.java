@@ -64,6 +64,9 @@ public interface ResponseSink {
      */
     default void prepared(String modelId, int promptTokens) {}
 
+    /** Tokens came from the engine, whether or not there is an event of them: they may be held back, or wait for the end. */
+    default void progressed() {}
+
     /** Tells what an answer took, once, before {@link #document} or {@link #endStream}; for those who account for it. */
     default void used(Usage usage) {}
 

@@ -84,8 +84,8 @@ final class RequestDesk implements AutoCloseable {
      *
      * @param mostInFlight requests that run or wait at a time
      * @param mostBytes of the sealed and the opened bodies of those together; a body counts twice until it is opened
-     * @param firstChunk longest time to the first chunk; coordinators give up after 600 s
-     * @param nextChunk longest time between two chunks, or to a whole answer
+     * @param firstChunk longest time without a token before the first chunk; coordinators give up after 600 s without a chunk
+     * @param nextChunk longest time without a token or a chunk after the first
      */
     record Limits(int mostInFlight, long mostBytes, Duration firstChunk, Duration nextChunk) {
         private static final long MOST_BYTES = 256L << 20;
@@ -138,6 +138,7 @@ final class RequestDesk implements AutoCloseable {
         private volatile Thread thread;
         private volatile Phase phase = Phase.OPENING;
         private volatile long progressNanos = beganNanos;
+        private volatile boolean hasTokens;
         private volatile boolean cancelled;
         private volatile Failure verdict;
         private volatile long cancelNanos;
@@ -222,12 +223,19 @@ final class RequestDesk implements AutoCloseable {
         @Override
         public void firstChunk() {
             phase = Phase.ANSWERING;
-            progressNanos = clock.nanoTime();
+            progressed();
         }
 
         @Override
         public void chunkSent() {
             counters.chunk();
+            progressed();
+        }
+
+        @Override
+        public void progressed() {
+            progressNanos = clock.nanoTime();
+            hasTokens = true;
         }
 
         private void complete(SealedSink sink) {
@@ -454,7 +462,7 @@ final class RequestDesk implements AutoCloseable {
             work.verdict = budget
                     ? tooLate()
                     : Failure.of("no progress", 504, FailureCode.GENERATION_FAILURE, null,
-                            answering ? TerminalCause.DECODE_STALL : TerminalCause.PREFILL_STALL);
+                            answering || work.hasTokens ? TerminalCause.DECODE_STALL : TerminalCause.PREFILL_STALL);
             work.stop(false);
         }
         return next;

@@ -48,6 +48,9 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
         /** A chunk was handed to the connection. */
         void chunkSent();
+
+        /** The engine has produced something, of which there may be no chunk yet. */
+        void progressed();
     }
 
     /**
@@ -146,6 +149,11 @@ final class SealedSink implements ResponseSink, AutoCloseable {
     @Override
     public void onGone(Runnable action) {
         presence.onGone(action);
+    }
+
+    @Override
+    public void progressed() {
+        milestones.progressed();
     }
 
     @Override

@@ -103,6 +103,11 @@ class RelayTest {
         assertThat(sink.events()).noneMatch(event -> event.has("error"));
     }
 
+    @Test
+    void tokensThatMakeNoEventAreToldToTheSink() {
+        assertThat(relay(ChatFixture.answering("Hello"), CHAT + "}").progress()).isPositive();
+    }
+
     private static RecordingSink relay(ChatFixture fixture, String body) {
         return relay(fixture, body, new RecordingSink());
     }

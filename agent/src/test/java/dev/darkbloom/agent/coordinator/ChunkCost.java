@@ -106,6 +106,9 @@ final class ChunkCost {
                     public void firstChunk() {}
 
                     @Override
+                    public void progressed() {}
+
+                    @Override
                     public void chunkSent() {}
                 }, Optional.empty());
                 Content body = OffHeap.body("{\"model\":\"demo\",\"prompt\":\"x\",\"stream\":true,\"endpoint\":\"/v1/completions\",\"max_tokens\":" + ENOUGH + "}")) {

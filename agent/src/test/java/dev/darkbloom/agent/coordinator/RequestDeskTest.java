@@ -17,6 +17,7 @@ import dev.darkbloom.agent.crypto.RequestOpener;
 import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.InferenceRequest;
 import dev.darkbloom.agent.protocol.MessageDecoder;
+import dev.darkbloom.agent.testing.ManualClock;
 import dev.darkbloom.agent.testing.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -43,6 +45,9 @@ class RequestDeskTest {
     private final CountDownLatch go = new CountDownLatch(1);
     private final MessageDecoder decoder = new MessageDecoder();
     private final long contents = Content.openCount();
+    private final ManualClock clock = new ManualClock();
+    private final Semaphore turn = new Semaphore(0);
+    private final Semaphore taken = new Semaphore(0);
     private double leastMs;
     private RequestDesk desk;
 
@@ -113,6 +118,68 @@ class RequestDeskTest {
         ask("unknown", 100, ",\"first_content_budget_ms\":30000");
         await().until(() -> sent.has("unknown", "inference_complete"));
         assertThat(desk.failed()).isEqualTo(1);
+    }
+
+    @Test
+    void anAnswerThatFlowsIsNotCutHoweverLongItTakes() {
+        var chunk = OffHeap.utf8("data: {}");
+        openByTheClock((_, _, sink) -> stepwise(10, () -> sink.event(chunk)));
+
+        ask("long", 100);
+        passInSteps(10, Duration.ofMillis(200)); // of 300
+
+        await().until(() -> sent.has("long", "inference_complete"));
+        assertThat(desk.failed()).isZero();
+    }
+
+    @Test
+    void tokensThatMakeNoChunkAreProgressToo() {
+        openByTheClock((_, _, sink) -> stepwise(10, sink::progressed));
+
+        ask("thinking", 100);
+        passInSteps(10, Duration.ofMillis(200));
+
+        await().until(() -> sent.has("thinking", "inference_complete"));
+        assertThat(desk.failed()).isZero();
+    }
+
+    @Test
+    void anAnswerThatStopsFlowingIsCut() {
+        openByTheClock((_, _, sink) -> stepwise(3, sink::progressed));
+
+        ask("stuck", 100);
+        passInSteps(2, Duration.ofMillis(200));
+        clock.advance(Duration.ofMillis(301));
+        desk.check();
+
+        await().until(() -> sent.has("stuck", "decode_stall"));
+    }
+
+    /** Does {@code step} so often, each time the test says. */
+    private void stepwise(int times, Runnable step) {
+        for (int i = 0; i < times; i++) {
+            try {
+                turn.acquire();
+            } catch (InterruptedException e) {
+                throw new AgentException(ErrorCode.CANCELLED, "interrupted");
+            }
+            step.run();
+            taken.release();
+        }
+    }
+
+    private void passInSteps(int times, Duration each) {
+        for (int i = 0; i < times; i++) {
+            clock.advance(each);
+            desk.check();
+            turn.release();
+            taken.acquireUninterruptibly();
+        }
+    }
+
+    private void openByTheClock(Answerer answerer) {
+        var limits = new RequestDesk.Limits(100, Duration.ofMillis(300), Duration.ofMillis(300));
+        desk = new RequestDesk(answerer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, clock, (_, _) -> 0);
     }
 
     private void open(long mostBytes) {
