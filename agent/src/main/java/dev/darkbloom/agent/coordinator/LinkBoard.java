@@ -42,7 +42,8 @@ final class LinkBoard {
     private int told;
     private String drainedId = "";
     private ModelsReplaceAck replaced;
-    private long attempted; // these four only grow
+    private long challengesIgnored; // these five only grow
+    private long attempted;
     private long registrations;
     private long heartbeats;
     private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
@@ -117,6 +118,15 @@ final class LinkBoard {
         if (!draining) {
             enter(LinkState.CONNECTED);
         }
+    }
+
+    /** Counts a challenge that was not answered for its form. */
+    synchronized void challengeIgnored() {
+        challengesIgnored++;
+    }
+
+    synchronized long challengesIgnored() {
+        return challengesIgnored;
     }
 
     synchronized void later() {

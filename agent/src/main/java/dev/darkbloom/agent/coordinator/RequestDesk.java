@@ -541,7 +541,8 @@ final class RequestDesk implements AutoCloseable {
         }
         return new LinkCounts(board.attempted(), board.registrations(), board.heartbeats(), board.ends(), inFlight(), stats.requestsServed(),
                 counters.requestsFailed(), counters.cancels(), counters.lateCancels(), stats.tokensGenerated(), counters.chunks(), notOpened,
-                counters.duplicates(), decoder.unknownTypes(), decoder.unknownFields(), decoder.malformed());
+                counters.duplicates(), decoder.unknownTypes(), decoder.unknownFields(), decoder.malformed(),
+                board.challengesIgnored());
     }
 
     /** Returns how many requests were answered by an error. */

@@ -34,8 +34,6 @@ final class Session {
     private static final int MOST_TASKS = 8;
     /** Least time between two words about one build that comes (provider protocol, 17.2). */
     private static final Duration PREFETCH_NEWS = Duration.ofSeconds(2);
-    /** A shorter nonce ends the handler of coordinators of April 2026 (provider protocol, 0.1, fact 13). */
-    private static final int LEAST_NONCE = 8;
     /** How often clocks are looked at when nothing happens: so soon is it known that the machine slept. */
     private static final long LOOK_NANOS = 1_000_000_000;
 
@@ -208,10 +206,11 @@ final class Session {
             }
             case CoordinatorMessage.Cancel(var id) -> desk.cancel(id);
             case CoordinatorMessage.AttestationChallenge challenge -> {
-                if (challenge.nonce() == null || challenge.nonce().length() < LEAST_NONCE || challenge.timestamp() == null) {
-                    log.debug("challenge without a nonce or a time");
-                } else {
+                if (ChallengeForm.isProper(challenge)) {
                     task("challenge", challenges, () -> answer(challenge));
+                } else {
+                    board.challengeIgnored();
+                    log.debug("challenge that is none");
                 }
             }
             case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? List.of() : status.mismatches());

@@ -35,6 +35,21 @@ class LinkMessagesTest extends LinkTest {
     }
 
     @Test
+    void nothingButAChallengeIsSigned() {
+        Node seen = connect();
+        seen.challengeAnswer();
+        String time = "\"timestamp\":\"2026-05-01T00:00:00Z\"";
+        seen.send("{\"type\":\"attestation_challenge\",\"nonce\":\"0123456789abcdef\"," + time + "}");
+        seen.send("{\"type\":\"attestation_challenge\",\"nonce\":\"short\"," + time + "}");
+        seen.send("{\"type\":\"attestation_challenge\",\"nonce\":\"7Rb61lDW350XTJtOGkHu2KJ21Pt98GlRArqqlNTVcns=\",\"timestamp\":\"now\"}");
+
+        assertThat(seen.ask("say 1").awaitEnd()).isInstanceOf(End.Complete.class);
+        assertThat(link.counts().challengesIgnored()).isEqualTo(3);
+        seen.challenge();
+        seen.challengeAnswer(); // had one of the three been answered, it would be found in violation after the test
+    }
+
+    @Test
     void hashesThatAreNotAcceptedAreShownUntilTheyAre() {
         Node seen = connect();
         seen.send("{\"type\":\"runtime_status\",\"verified\":false,\"mismatches\":[{\"component\":\"runtime\",\"expected\":\"ab\",\"got\":\"(missing)\"}]}");
