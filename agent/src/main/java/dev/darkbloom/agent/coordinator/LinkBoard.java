@@ -182,12 +182,18 @@ final class LinkBoard {
         notifyAll();
     }
 
-    /** Waits for the acknowledgement of a drain; returns whether it came in time. */
+    /** Returns when the present connection registered, if it is to a coordinator that knows drains. */
+    synchronized Optional<Instant> laterConnection() {
+        return later ? Optional.ofNullable(connectedAt) : Optional.empty();
+    }
+
+    /** Waits for the acknowledgement of a drain; returns whether it came in time and before the connection ended. */
     synchronized boolean awaitDrained(String id, long millis) throws InterruptedException {
         long deadline = System.nanoTime() + millis * 1_000_000;
+        Instant connection = connectedAt;
         while (!drainedId.equals(id)) {
             long left = (deadline - System.nanoTime()) / 1_000_000;
-            if (left <= 0) {
+            if (left <= 0 || connection == null || !connection.equals(connectedAt)) {
                 return false;
             }
             wait(left);

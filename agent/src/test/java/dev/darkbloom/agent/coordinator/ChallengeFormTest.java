@@ -20,7 +20,7 @@ class ChallengeFormTest {
     @ParameterizedTest
     @NullSource
     @ValueSource(strings = {"", "short", "12345678",
-            "{\"authenticatedRootEnabled\":true,\"binaryHas", // the beginning of a blob, 44 letters long
+            "{\"authenticatedRootEnabled\":true,\"binaryHash",                   // the beginning of a blob, as long as a nonce
             "57a077b042fe9755f49ca9f1e5faf6d31ae0b63bf2847e2f297aeff6daf11935", // a response hash
             "7Rb61lDW350XTJtOGkHu2KJ21Pt98GlRArqqlNTVcnt=",                      // bits behind the end
             "7Rb61lDW350XTJtOGkHu2KJ21Pt98GlRArqqlNTVcnsA",                      // 33 bytes
