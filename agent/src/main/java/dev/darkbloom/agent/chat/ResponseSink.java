@@ -57,6 +57,13 @@ public interface ResponseSink {
     void onGone(Runnable action);
 
     /**
+     * The request's model is known and is loaded next, unless it is there already.
+     *
+     * @throws dev.darkbloom.agent.base.AgentException when it need not be
+     */
+    default void chosen(String modelId) {}
+
+    /**
      * The prompt is ready and will be submitted next.
      *
      * @param promptTokens of the longest prompt

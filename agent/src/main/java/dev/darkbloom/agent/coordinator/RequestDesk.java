@@ -32,7 +32,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -53,6 +52,9 @@ final class RequestDesk implements AutoCloseable {
     private static final int SHOWN_FAILURES = 20;
     /** Finished ids that are remembered, so that one that comes again is refused. */
     private static final int REMEMBERED_IDS = 4096;
+
+    /** A budget beyond this is none: no request lasts so long. */
+    private static final long MOST_BUDGET_MS = Duration.ofDays(1).toMillis();
 
     private final Answerer answerer;
     private final RequestOpener opener;
@@ -150,8 +152,8 @@ final class RequestDesk implements AutoCloseable {
             bodyBytes = request.encryptedBody().orElseThrow().ciphertext().byteSize();
             held = heldBytes(request, frame);
             this.outlet = outlet;
-            OptionalLong budget = request.firstContentBudgetMs();
-            contentDueNanos = budget.isPresent() ? beganNanos + Math.max(0, budget.getAsLong()) * 1_000_000 : Long.MAX_VALUE;
+            long budgetMs = request.firstContentBudgetMs().orElse(Long.MAX_VALUE);
+            contentDueNanos = budgetMs > MOST_BUDGET_MS ? Long.MAX_VALUE : beganNanos + Math.max(0, budgetMs) * 1_000_000;
         }
 
         @Override
@@ -209,12 +211,21 @@ final class RequestDesk implements AutoCloseable {
         }
 
         @Override
+        public void chosen(String modelId) {
+            refuseIfTooLate(modelId, 1); // the prompt is not known yet; the load is
+        }
+
+        @Override
         public void prepared(String modelId, int promptTokens) {
+            refuseIfTooLate(modelId, promptTokens);
+        }
+
+        private void refuseIfTooLate(String modelId, int promptTokens) {
             if (contentDueNanos == Long.MAX_VALUE) {
                 return;
             }
-            long least = (long) (forecast.leastFirstContentMs(modelId, promptTokens) * 1_000_000);
-            if (least > 0 && clock.nanoTime() + least - contentDueNanos > 0) {
+            double least = forecast.leastFirstContentMs(modelId, promptTokens) * 1_000_000;
+            if (least > 0 && least > contentDueNanos - clock.nanoTime()) {
                 verdict = tooLate();
                 throw new AgentException(ErrorCode.DEADLINE_EXCEEDED, "the first content is not possible in time");
             }

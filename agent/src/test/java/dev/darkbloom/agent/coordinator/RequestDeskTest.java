@@ -28,10 +28,13 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is taken and what is refused before any model is asked. */
 @Tag("native") // libsodium
@@ -48,7 +51,9 @@ class RequestDeskTest {
     private final ManualClock clock = new ManualClock();
     private final Semaphore turn = new Semaphore(0);
     private final Semaphore taken = new Semaphore(0);
+    private final AtomicInteger loads = new AtomicInteger();
     private double leastMs;
+    private double loadMs;
     private RequestDesk desk;
 
     /** Keeps the frames. */
@@ -121,6 +126,30 @@ class RequestDeskTest {
     }
 
     @Test
+    void whatItsModelsLoadMakesTooLateIsRefusedBeforeTheLoad() {
+        open(1 << 20);
+        loadMs = 60_000;
+
+        ask("cold", 100, ",\"first_content_budget_ms\":30000");
+
+        await().until(() -> sent.has("cold", "deadline_unreachable"));
+        assertThat(loads).hasValue(0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"9223372036855", "9223372036854775807"})
+    void aBudgetWithoutEndIsNone(String budget) {
+        open(1 << 20);
+        go.countDown();
+        leastMs = 10;
+
+        ask("patient", 100, ",\"first_content_budget_ms\":" + budget);
+
+        await().until(() -> desk.inFlight() == 0);
+        assertThat(sent.has("patient", "inference_complete")).isTrue();
+    }
+
+    @Test
     void anAnswerThatFlowsIsNotCutHoweverLongItTakes() {
         var chunk = OffHeap.utf8("data: {}");
         openByTheClock((_, _, sink) -> stepwise(10, () -> sink.event(chunk)));
@@ -185,10 +214,12 @@ class RequestDeskTest {
     private void open(long mostBytes) {
         var limits = new RequestDesk.Limits(100, mostBytes, Duration.ofSeconds(60), Duration.ofSeconds(60));
         desk = new RequestDesk(this::answer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, NanoClock.SYSTEM,
-                (model, tokens) -> model.equals("m") && tokens == PROMPT_TOKENS ? leastMs : 0);
+                (model, tokens) -> !model.equals("m") ? 0 : tokens == PROMPT_TOKENS ? leastMs : loadMs);
     }
 
     private void answer(RequestId id, Content body, ResponseSink sink) {
+        sink.chosen("m");
+        loads.incrementAndGet();
         sink.prepared("m", PROMPT_TOKENS);
         try {
             go.await();
