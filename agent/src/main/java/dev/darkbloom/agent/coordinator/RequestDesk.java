@@ -163,9 +163,11 @@ final class RequestDesk implements AutoCloseable {
             } catch (Throwable t) {
                 // A request must not take the agent with it; the class says enough, a message might quote.
                 log.error("request ended by a defect id={} cause={}", id, t.getClass().getName());
+                counters.failed(phase == Phase.ANSWERING);
                 tell(new AgentMessage.InferenceError(id, Failure.of(new AgentException(ErrorCode.INTERNAL, "internal failure"))));
             } finally {
                 phase = Phase.ENDED;
+                frame.close(); // where it did not come to opening it; otherwise it is closed
                 if (cancelNanos != 0) {
                     counters.cancelEnded(clock.nanoTime() - cancelNanos);
                 }

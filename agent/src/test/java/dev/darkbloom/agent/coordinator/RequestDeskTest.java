@@ -16,6 +16,7 @@ import dev.darkbloom.agent.crypto.RequestBox;
 import dev.darkbloom.agent.crypto.RequestOpener;
 import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.InferenceRequest;
+import dev.darkbloom.agent.protocol.EncryptedPayload;
 import dev.darkbloom.agent.protocol.MessageDecoder;
 import dev.darkbloom.agent.testing.ManualClock;
 import dev.darkbloom.agent.testing.OffHeap;
@@ -25,6 +26,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
@@ -147,6 +149,21 @@ class RequestDeskTest {
 
         await().until(() -> desk.inFlight() == 0);
         assertThat(sent.has("patient", "inference_complete")).isTrue();
+    }
+
+    @Test
+    void aBodyForWhichThereIsNoMemoryIsAFailureThatHoldsNothing() {
+        open(Long.MAX_VALUE);
+        var unbelievable = new EncryptedPayload(consumer.publicKey(), MemorySegment.NULL.reinterpret(1L << 61));
+        Content frame = OffHeap.body("{}");
+
+        desk.accept(new InferenceRequest(new RequestId("large"), Optional.of(unbelievable), Optional.empty(), OptionalLong.empty(), Optional.empty()),
+                frame, sent);
+
+        await().until(() -> desk.inFlight() == 0);
+        assertThat(sent.has("large", "\"status_code\":500")).isTrue();
+        assertThat(desk.failed()).isEqualTo(1);
+        assertThat(Content.openCount()).isEqualTo(contents);
     }
 
     @Test
