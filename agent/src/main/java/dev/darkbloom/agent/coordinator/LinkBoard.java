@@ -157,6 +157,9 @@ final class LinkBoard {
     }
 
     synchronized void mismatches(List<Mismatch> found) {
+        if (found.isEmpty() && !mismatches.isEmpty() && mayTell()) {
+            log.info("the coordinator accepts the hashes of this agent again");
+        }
         if (!found.isEmpty() && mismatches.isEmpty() && mayTell()) {
             log.warn("the coordinator does not accept hashes of this agent; it routes nothing here components={}",
                     found.stream().limit(MOST_MISMATCHES).map(one -> plain(one.component())).toList());
