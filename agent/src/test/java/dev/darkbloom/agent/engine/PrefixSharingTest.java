@@ -125,7 +125,7 @@ class PrefixSharingTest {
 
     @ParameterizedTest
     @MethodSource("memoriesAndLayouts")
-    void nobodyWaitsForAPromptOfTheOtherOriginOrTakesItOver(MemoryKind kind, KvLayout layout) throws Exception {
+    void noOriginTakesOverWhatTheOtherReads(MemoryKind kind, KvLayout layout) throws Exception {
         try (var rig = rig(kind, layout, 4); ModelLease lease = rig.acquire()) {
             rig.behaviour.hold();
             List<Caller> callers = new ArrayList<>();
