@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.coordinator;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.coordinator.CoordinatorSocket.Unopened;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
@@ -120,6 +121,8 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
                     }
                 } catch (Unopened e) {
                     end = e.end();
+                } catch (AgentException e) {
+                    end = LinkEnd.of(e);
                 } catch (RuntimeException e) {
                     log.error("the connection ended by a defect", e);
                     end = new LinkEnd(LinkEnd.Kind.LOST, e.getClass().getSimpleName());

@@ -168,6 +168,20 @@ class ControlSocketTest {
     }
 
     @Test
+    void aDefectOfOneAnswerIsToldAndTheConnectionGoesOn() {
+        var agent = new FakeAgent();
+        try (var _ = ControlServer.open(home.controlSocket(), agent); var client = ControlClient.connect(home).orElseThrow()) {
+            agent.defect.set(new IllegalStateException("words that nobody outside needs"));
+            assertThatThrownBy(client::status).hasMessageContaining("could not answer: IllegalStateException").hasMessageNotContaining("nobody outside");
+            agent.defect.set(new AgentException(ErrorCode.LOGIN_FAILED, "the file is damaged"));
+            assertThatThrownBy(client::reregister).isInstanceOf(AgentException.class).hasMessage("the file is damaged");
+
+            agent.defect.set(null);
+            assertThat(client.status()).isEqualTo(REPORT);
+        }
+    }
+
+    @Test
     void anAgentThatEndsWhileItIsAskedIsNotRunning() {
         var server = ControlServer.open(home.controlSocket(), new FakeAgent());
         try (var client = ControlClient.connect(home).orElseThrow()) {
@@ -197,10 +211,14 @@ class ControlSocketTest {
         final AtomicReference<Duration> stopTimeout = new AtomicReference<>();
         final List<String> calibrated = new CopyOnWriteArrayList<>();
         final AtomicInteger registrations = new AtomicInteger();
+        final AtomicReference<RuntimeException> defect = new AtomicReference<>();
         final CountDownLatch closing = new CountDownLatch(1);
 
         @Override
         public StatusReport status() {
+            if (defect.get() != null) {
+                throw defect.get();
+            }
             return REPORT;
         }
 
