@@ -25,6 +25,8 @@ final class CoordinatorText {
         if (coordinator.isTestPosture()) {
             lines.add(new Line("", "test posture: an eligible Mac's protections are claimed, not measured"));
         }
+        coordinator.gates().stream().filter(gate -> !gate.isRequired() && gate.verdict().equals("fail")).forEach(gate -> lines.add(new Line("",
+                gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))));
         lines.add(new Line("", "offered: " + String.join(", ", coordinator.offered()) + (coordinator.privateOnly() ? "; to their owner only" : "")));
         lines.add(new Line("", "served " + Units.count(coordinator.served()) + " requests, " + Units.count(coordinator.tokens()) + " tokens; "
                 + Units.count(coordinator.inFlight()) + " in flight, " + Units.count(coordinator.failed()) + " failed, "

@@ -133,7 +133,7 @@ final class CoordinatorParts {
         String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
         HardwareReport hardware = HardwareProbe.ofThisSystem().report();
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
-                hardware, metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
+                hardware, metrics::latest, posture, signer, () -> AccountToken.of(home.accountToken(), address),
                 version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
@@ -177,10 +177,19 @@ final class CoordinatorParts {
         return posture.last();
     }
 
+    private Gates.Account account(CoordinatorAddress address) {
+        try {
+            return AccountToken.read(home.accountToken()).<Gates.Account>map(kept -> kept.coordinator().isSame(address)
+                    ? new Gates.Account.Here() : new Gates.Account.Elsewhere(kept.coordinator().toString())).orElseGet(Gates.Account.None::new);
+        } catch (AgentException e) {
+            return new Gates.Account.Damaged(e.getMessage());
+        }
+    }
+
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
         return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
-                AccountToken.read(home.accountToken()).isPresent(), posture.last(),
+                account(status.address()), posture.last(),
                 metrics.latest(), Instant.now()));
     }
 }

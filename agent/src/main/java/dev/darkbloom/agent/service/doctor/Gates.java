@@ -42,12 +42,27 @@ public record Gates(List<Gate> list) {
      * What is looked at.
      *
      * @param offered ids that are offered
-     * @param isLoggedIn whether there is an account's token
+     * @param account what is kept of an account
      * @param totalMemoryBytes of the machine, as it is reported
      * @param posture as it was last measured
      */
     public record Facts(AgentConfig.Coordinator config, LinkStatus link, List<String> offered, List<ModelStatus> models, long totalMemoryBytes,
-            boolean isLoggedIn, Optional<Posture> posture, SystemMetrics metrics, Instant now) {}
+            Account account, Optional<Posture> posture, SystemMetrics metrics, Instant now) {}
+
+    /** The account that this machine is bound to. */
+    public sealed interface Account {
+        /** There is a token of this coordinator. */
+        record Here() implements Account {}
+
+        /** There is none. */
+        record None() implements Account {}
+
+        /** There is one of another coordinator, which is not told to this one. */
+        record Elsewhere(String coordinator) implements Account {}
+
+        /** The file cannot be read, or holds something else. */
+        record Damaged(String problem) implements Account {}
+    }
 
     /** Judges. */
     public static Gates of(Facts facts) {
@@ -94,10 +109,15 @@ public record Gates(List<Gate> list) {
     }
 
     private static Gate login(Facts facts) {
-        return (facts.isLoggedIn()
-                ? Gate.pass("login", "this machine is bound to an account", facts.now())
-                : Gate.fail("login", "this machine belongs to no account: nobody is credited, and its owner's requests do not find it",
-                        "run: darkbloom-agent login", facts.now())).optional();
+        String remedy = "run: darkbloom-agent login";
+        return switch (facts.account()) {
+            case Account.Here() -> Gate.pass("login", "this machine is bound to an account", facts.now()).optional();
+            case Account.None() -> Gate.fail("login",
+                    "this machine belongs to no account: nobody is credited, and its owner's requests do not find it", remedy, facts.now()).optional();
+            case Account.Elsewhere(String coordinator) -> Gate.fail("login", "logged in at " + coordinator + ", not at " + facts.link().address()
+                    + ": nobody is credited here", remedy, facts.now()).optional();
+            case Account.Damaged(String problem) -> Gate.fail("login", problem, remedy, facts.now()).optional();
+        };
     }
 
     private static Gate trust(Facts facts) {

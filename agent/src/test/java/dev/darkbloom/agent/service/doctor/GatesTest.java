@@ -49,7 +49,7 @@ class GatesTest {
     private ModelState model = ModelState.READY;
     private Optional<String> modelError = Optional.empty();
     private Thermal thermal = Thermal.measured(ThermalState.NOMINAL, "sensor");
-    private boolean loggedIn = true;
+    private Gates.Account account = new Gates.Account.Here();
 
     private Map<String, Double> catalogueGb = Map.of();
     private long memoryBytes = 16L << 30;
@@ -84,11 +84,21 @@ class GatesTest {
 
     @Test
     void aMissingLoginDoesNotStopWork() {
-        loggedIn = false;
+        account = new Gates.Account.None();
 
         assertThat(gate("login").verdict()).isEqualTo(Verdict.FAIL);
         assertThat(gate("login").isRequired()).isFalse();
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+    }
+
+    @Test
+    void aLoginThatIsNoneHereIsNamedWithItsRemedy() {
+        account = new Gates.Account.Elsewhere("wss://a.example/ws/provider");
+        assertThat(gate("login").detail()).startsWith("logged in at wss://a.example/ws/provider, not at wss://c.example/ws/provider");
+
+        account = new Gates.Account.Damaged("the file holds something else");
+        assertThat(gate("login")).extracting(Gate::verdict, Gate::detail, Gate::remedy)
+                .containsExactly(Verdict.FAIL, "the file holds something else", "run: darkbloom-agent login");
     }
 
     @Test
@@ -236,7 +246,7 @@ class GatesTest {
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, loggedIn, posture, metrics, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, posture, metrics, NOW));
     }
 
     private static Posture posture(boolean proved) {
