@@ -21,7 +21,7 @@ final class CoordinatorText {
             coordinator.lastEnd().ifPresent(end -> lines.add(new Line("", "last: " + end + coordinator.nextAttemptAt()
                     .map(at -> "; tries again in " + Units.time(positive(Duration.between(Instant.now(), at)))).orElse(""))));
         }
-        lines.add(new Line("work", work(coordinator)));
+        lines.add(new Line("work", (coordinator.isTestPosture() ? "test posture: " : "") + work(coordinator)));
         if (coordinator.isTestPosture()) {
             lines.add(new Line("", "test posture: an eligible Mac's protections are claimed, not measured"));
         }
@@ -50,7 +50,7 @@ final class CoordinatorText {
 
     private static String work(StatusReport.Coordinator coordinator) {
         return switch (coordinator.eligible()) {
-            case "yes" -> "can come: every gate that this machine sees is open";
+            case "yes" -> "can come: every gate is open";
             case "no" -> coordinator.gates().stream().filter(gate -> gate.isRequired() && gate.verdict().equals("fail")).findFirst()
                     .map(gate -> "cannot come: " + gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))
                     .orElse("cannot come");

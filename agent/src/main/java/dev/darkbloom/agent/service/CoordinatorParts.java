@@ -58,6 +58,7 @@ final class CoordinatorParts {
     private final RememberedPosture posture;
     private final OfferedModels models;
     private final long totalMemoryBytes;
+    private final String version;
     private final CoordinatorLink link;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
@@ -81,7 +82,7 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, long totalMemoryBytes, CoordinatorLink link) {
+            OfferedModels models, long totalMemoryBytes, String version, CoordinatorLink link) {
         this.config = config;
         this.home = home;
         this.engine = engine;
@@ -89,6 +90,7 @@ final class CoordinatorParts {
         this.posture = posture;
         this.models = models;
         this.totalMemoryBytes = totalMemoryBytes;
+        this.version = version;
         this.link = link;
     }
 
@@ -130,16 +132,18 @@ final class CoordinatorParts {
         }
         OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served,
                 entry -> ServedModel.of(entry, config, machine, true), store, fetching, address.toString())));
-        String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        String numbers = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        String version = numbers.isEmpty() ? "0.0.0" : numbers;
         HardwareReport hardware = HardwareProbe.ofThisSystem().report();
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
                 hardware, metrics::latest, posture, signer, () -> AccountToken.of(home.accountToken(), address),
-                version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
+                version, keys.publicKey(), serial(home.root()), InstantSource.system()));
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
                 "darkbloom-agent/" + AgentVersion.current().agent())));
         models.connect(link);
-        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(), link);
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(),
+                config.coordinator().reportedVersion().orElse(version), link);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -189,7 +193,7 @@ final class CoordinatorParts {
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
         return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
-                account(status.address()), posture.last(),
+                account(status.address()), version, posture.last(),
                 metrics.latest(), Instant.now()));
     }
 }

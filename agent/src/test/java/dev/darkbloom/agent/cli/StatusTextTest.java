@@ -28,7 +28,7 @@ class StatusTextTest {
 
         assertThat(text).containsExactly(
                 "coordinator|wss://c.example/ws/provider  connected  (nothing to do)",
-                "work|cannot come: thermal: too hot  (let it cool)",
+                "work|test posture: cannot come: thermal: too hot  (let it cool)",
                 "|test posture: an eligible Mac's protections are claimed, not measured",
                 "|offered: org/m",
                 "|served 12 requests, 400 tokens; 3 in flight, 1 failed, 2 cancelled",

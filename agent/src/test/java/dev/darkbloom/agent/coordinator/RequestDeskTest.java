@@ -118,7 +118,7 @@ class RequestDeskTest {
     private void open(long mostBytes) {
         var limits = new RequestDesk.Limits(100, mostBytes, Duration.ofSeconds(60), Duration.ofSeconds(60));
         desk = new RequestDesk(this::answer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, NanoClock.SYSTEM,
-                (model, tokens) -> model.equals("m") && tokens == PROMPT_TOKENS ? leastMs : 0);
+                (model, tokens) -> model.equals("m") && tokens == PROMPT_TOKENS ? leastMs : 0, () -> { });
     }
 
     private void answer(RequestId id, Content body, ResponseSink sink) {

@@ -40,7 +40,8 @@ class GatesTest {
     private Optional<Instant> challenge = Optional.of(NOW.minusSeconds(10));
     private Optional<LinkStatus.Trust> trust = Optional.empty();
     private List<Mismatch> mismatches = List.of();
-    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of("m"), NOW));
+    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "hardware", "online", List.of("m"), NOW));
+    private Optional<Instant> served = Optional.of(NOW.minusSeconds(3));
     private Optional<LinkStatus.Manifest> manifest = Optional.of(new LinkStatus.Manifest(true, NOW));
     private String backend = "inprocess-mlx";
     private boolean later;
@@ -57,7 +58,7 @@ class GatesTest {
     @Test
     void aNodeOfWhichEverythingIsProvedIsEligible() {
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
-        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "backend", "catalogue",
+        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "version", "backend", "catalogue",
                 "runtime", "memory", "thermal", "schedule", "drain");
         assertThat(gates().list()).allSatisfy(gate -> assertThat(gate.provenAt()).isPresent());
     }
@@ -109,13 +110,43 @@ class GatesTest {
     }
 
     @Test
-    void aNodeWithoutTrustIsNotRoutedAndAnUnlistedOneIsUnknown() {
-        listed = Optional.of(new LinkStatus.Listing(true, "none", "online", List.of("m"), NOW));
-        assertThat(failed("trust").detail()).contains("none");
-
+    void whatACoordinatorDoesNotTellIsUnknownUntilItRoutesARequestHere() {
+        served = Optional.empty();
+        manifest = Optional.empty();
         listed = Optional.empty();
-        assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
+        backend = "llama.cpp";
+        var unknown = List.of("trust", "version", "backend", "catalogue", "runtime");
+        assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
+                .containsExactly(Verdict.UNKNOWN, Optional.empty()));
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+
+        served = Optional.of(NOW.minusSeconds(7));
+        assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
+                .containsExactly(Verdict.PASS, served));
+        assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+
+        state = LinkState.WAITING; // it was another connection
+        assertThat(gate("version").verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"hardware, online, PASS", "self_signed, online, UNKNOWN", "none, online, UNKNOWN", "'', '', UNKNOWN", "hardware, untrusted, FAIL",
+            "self_signed, offline, FAIL"})
+    void aTrustLevelProvesOnlyWhatNoFloorCanExceed(String level, String status, Verdict verdict) {
+        served = Optional.empty();
+        listed = Optional.of(new LinkStatus.Listing(true, level, status, List.of("m"), NOW));
+
+        assertThat(gate("trust").verdict()).isEqualTo(verdict);
+        served = Optional.of(NOW);
+        assertThat(gate("trust").verdict()).isEqualTo(verdict == Verdict.FAIL ? Verdict.FAIL : Verdict.PASS);
+    }
+
+    @Test
+    void theVersionThatIsRegisteredIsNamed() {
+        served = Optional.empty();
+
+        assertThat(gate("version").detail()).isEqualTo("registered as 0.4.9; coordinators do not tell their minimum");
+        assertThat(gates().list()).filteredOn(gate -> gate.verdict() == Verdict.UNKNOWN).extracting(Gate::name).containsExactly("version");
     }
 
     @Test
@@ -128,7 +159,7 @@ class GatesTest {
     @Test
     void aClaimedPostureSaysThatItIsClaimed() {
         claimed = TestPosture.ELIGIBLE;
-        assertThat(gate("posture").detail()).startsWith("test posture");
+        assertThat(List.of("posture", "trust", "challenge")).allSatisfy(name -> assertThat(gate(name).detail()).startsWith("test posture: "));
 
         claimed = new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical"));
         assertThat(failed("posture").detail()).contains("sip_enabled");
@@ -150,6 +181,7 @@ class GatesTest {
     @Test
     void anHonestEngineNameIsUnknownToTheOriginalCoordinators() {
         backend = "llama.cpp";
+        served = Optional.empty();
 
         assertThat(gate("backend").verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
@@ -160,6 +192,7 @@ class GatesTest {
     void anEngineNameOpensTheGateOfItsOwnEraOnly(String name, boolean isLater, Verdict verdict) {
         backend = name;
         later = isLater;
+        served = Optional.empty();
 
         assertThat(gate("backend").verdict()).isEqualTo(verdict);
     }
@@ -182,6 +215,7 @@ class GatesTest {
         assertThat(failed("runtime").detail()).contains("no runtime manifest");
 
         manifest = Optional.empty();
+        served = Optional.empty();
         assertThat(gate("runtime").verdict()).isEqualTo(Verdict.UNKNOWN);
     }
 
@@ -242,11 +276,11 @@ class GatesTest {
                 Optional.empty(), false, claimed,
                 new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
-                Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest, catalogueGb,
+                Optional.of(NOW), Optional.of(NOW), challenge, served, later, trust, mismatches, listed, manifest, catalogueGb,
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, posture, metrics, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, "0.4.9", posture, metrics, NOW));
     }
 
     private static Posture posture(boolean proved) {
