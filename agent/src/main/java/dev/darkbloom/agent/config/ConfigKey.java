@@ -62,7 +62,7 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "Requests that may wait for a slot of one model; the next one is answered 503.");
 
     public static final ConfigKey<String> MODEL_PATH = new ConfigKey<>(
-            PER_MODEL + "path", new ValueType.Text("the path of a GGUF file"), "",
+            PER_MODEL + "path", new ValueType.Text("the path of a GGUF file, or demo"), "",
             "File that serves this model id; without it the models folder is searched.");
     public static final ConfigKey<Integer> MODEL_CONTEXT_LENGTH = new ConfigKey<>(
             PER_MODEL + "context_length", new ValueType.WholeNumber(0, 16_777_216), 0,

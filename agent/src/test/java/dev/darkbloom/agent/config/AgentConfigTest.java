@@ -41,7 +41,7 @@ class AgentConfigTest {
                 "backend.calibration | one of auto, off | \"auto\"",
                 "backend.startup_preload | true or false | true",
                 "backend.queue_limit | a whole number from 1 to 100000 | 64",
-                "models.<id>.path | the path of a GGUF file | \"\"",
+                "models.<id>.path | the path of a GGUF file, or demo | \"\"",
                 "models.<id>.context_length | a whole number from 0 to 16777216 | 0",
                 "models.<id>.template | the path of a Jinja file | \"\"",
                 "local.port | a whole number from 0 to 65535 | 8000",
