@@ -65,6 +65,7 @@ final class CoordinatorReports {
                 finding("anti_debug", posture.antiDebug()),
                 finding("core_dumps_disabled", posture.coreDumpsDisabled()),
                 finding("environment_scrubbed", posture.environmentScrubbed()),
+                finding("runtime_hash", posture.runtimeHash()),
                 finding("binary_hash", posture.binaryHash()));
     }
 

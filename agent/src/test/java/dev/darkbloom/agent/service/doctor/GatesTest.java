@@ -285,6 +285,7 @@ class GatesTest {
 
     private static Posture posture(boolean proved) {
         var flag = new Finding<>(proved ? Optional.of(true) : Optional.<Boolean>empty(), "because", NOW);
-        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("ab"), "files", NOW));
+        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("cd"), "libraries", NOW),
+                new Finding<>(Optional.of("ab"), "files", NOW));
     }
 }
