@@ -28,6 +28,11 @@ final class CoordinatorText {
         coordinator.gates().stream().filter(gate -> !gate.isRequired() && gate.verdict().equals("fail")).forEach(gate -> lines.add(new Line("",
                 gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))));
         lines.add(new Line("", "offered: " + String.join(", ", coordinator.offered()) + (coordinator.privateOnly() ? "; to their owner only" : "")));
+        switch (coordinator.signingKey()) {
+            case "software" -> lines.add(new Line("", "signing key: software, a file that whoever administers this machine can copy"));
+            case "secure enclave" -> lines.add(new Line("", "signing key: in the Secure Enclave"));
+            default -> { } // an older agent does not say
+        }
         lines.add(new Line("", "served " + Units.count(coordinator.served()) + " requests, " + Units.count(coordinator.tokens()) + " tokens; "
                 + Units.count(coordinator.inFlight()) + " in flight, " + Units.count(coordinator.failed()) + " failed, "
                 + Units.count(coordinator.cancelled()) + " cancelled"));

@@ -59,6 +59,7 @@ final class CoordinatorParts {
     private final OfferedModels models;
     private final long totalMemoryBytes;
     private final String version;
+    private final boolean signedInSecureEnclave;
     private final CoordinatorLink link;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
@@ -82,7 +83,8 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, long totalMemoryBytes, String version, CoordinatorLink link) {
+            OfferedModels models, long totalMemoryBytes, String version, boolean signedInSecureEnclave,
+            CoordinatorLink link) {
         this.config = config;
         this.home = home;
         this.engine = engine;
@@ -91,6 +93,7 @@ final class CoordinatorParts {
         this.models = models;
         this.totalMemoryBytes = totalMemoryBytes;
         this.version = version;
+        this.signedInSecureEnclave = signedInSecureEnclave;
         this.link = link;
     }
 
@@ -143,7 +146,7 @@ final class CoordinatorParts {
                 "darkbloom-agent/" + AgentVersion.current().agent())));
         models.connect(link);
         return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(),
-                config.coordinator().reportedVersion().orElse(version), link);
+                config.coordinator().reportedVersion().orElse(version), signer.isInSecureEnclave(), link);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -175,6 +178,10 @@ final class CoordinatorParts {
 
     AgentConfig.Coordinator config() {
         return config;
+    }
+
+    boolean isSignedInSecureEnclave() {
+        return signedInSecureEnclave;
     }
 
     Optional<Posture> posture() {

@@ -37,6 +37,7 @@ final class CoordinatorReports {
                 parts.config().testPosture().isOn(),
                 parts.config().backendName(),
                 parts.config().privateOnly(),
+                parts.isSignedInSecureEnclave() ? "secure enclave" : "software",
                 parts.offered(),
                 link.traffic().served(),
                 link.traffic().failed(),
