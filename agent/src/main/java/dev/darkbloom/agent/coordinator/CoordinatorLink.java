@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.coordinator;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.coordinator.CoordinatorSocket.Unopened;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
@@ -76,7 +77,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         this.random = random;
         board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clocks.nanos(), self::leastFirstContentMs);
+                settings.desk(), clocks.nanos(), self::leastFirstContentMs, board::served);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
@@ -121,6 +122,8 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
                     }
                 } catch (Unopened e) {
                     end = e.end();
+                } catch (AgentException e) {
+                    end = LinkEnd.of(e);
                 } catch (RuntimeException e) {
                     log.error("the connection ended by a defect", e);
                     end = new LinkEnd(LinkEnd.Kind.LOST, e.getClass().getSimpleName());

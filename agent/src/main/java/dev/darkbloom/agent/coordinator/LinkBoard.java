@@ -30,6 +30,7 @@ final class LinkBoard {
     private Instant connectedAt;
     private Instant lastHeartbeat;
     private Instant lastChallenge;
+    private Instant lastServed;
     private boolean later;
     private LinkStatus.Trust trust;
     private List<Mismatch> mismatches = List.of();
@@ -76,6 +77,7 @@ final class LinkBoard {
         registrations++;
         lastChallenge = null;
         lastHeartbeat = null;
+        lastServed = null;
         later = false;
         trust = null;
         mismatches = List.of();
@@ -129,6 +131,12 @@ final class LinkBoard {
         return challengesIgnored;
     }
 
+    synchronized void served() {
+        if (connectedAt != null) { // an answer may end when its connection has
+            lastServed = wall.instant();
+        }
+    }
+
     synchronized void later() {
         later = true;
     }
@@ -149,6 +157,7 @@ final class LinkBoard {
 
     synchronized void trust(LinkStatus.Trust said) {
         if (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) {
+            lastServed = null; // what was routed here before proves nothing of how it stands now
             if (mayTell()) {
                 log.info("coordinator's trust level={} status={}", said.level(), said.status());
             }
@@ -169,6 +178,9 @@ final class LinkBoard {
     }
 
     synchronized void listed(LinkStatus.Listing found) {
+        if (listed != null && listed.isThere() && !listed.trustLevel().equals(found.trustLevel())) {
+            lastServed = null; // as above; a status may also change because a request came
+        }
         listed = found;
     }
 
@@ -253,7 +265,8 @@ final class LinkBoard {
 
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
-                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
+                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge),
+                Optional.ofNullable(lastServed), later,
                 Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), catalogueGb,
                 Optional.ofNullable(warning), traffic);
     }
