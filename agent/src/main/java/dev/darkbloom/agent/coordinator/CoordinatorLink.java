@@ -76,7 +76,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         this.random = random;
         board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clocks.nanos(), self::leastFirstContentMs);
+                settings.desk(), clocks.nanos(), new LinkForecast(self, board));
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {

@@ -31,6 +31,7 @@ final class LinkBoard {
     private Instant lastHeartbeat;
     private Instant lastChallenge;
     private boolean later;
+    private long capacitySeq; // of the latest report on this connection
     private LinkStatus.Trust trust;
     private List<Mismatch> mismatches = List.of();
     private LinkStatus.Listing listed;
@@ -77,6 +78,7 @@ final class LinkBoard {
         lastChallenge = null;
         lastHeartbeat = null;
         later = false;
+        capacitySeq = 0;
         trust = null;
         mismatches = List.of();
         listed = null;
@@ -131,6 +133,16 @@ final class LinkBoard {
 
     synchronized void later() {
         later = true;
+    }
+
+    /** Takes the number of a report that is written next. */
+    synchronized void reporting(long seq) {
+        capacitySeq = seq;
+    }
+
+    /** Returns the number of the latest report; 0 before the first that had one. */
+    synchronized long capacitySeq() {
+        return capacitySeq;
     }
 
     synchronized boolean isLater() {

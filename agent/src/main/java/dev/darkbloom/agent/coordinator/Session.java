@@ -169,6 +169,7 @@ final class Session {
     void heartbeat() {
         if (board.isLater()) {
             capacitySeq++;
+            board.reporting(capacitySeq);
         }
         AgentMessage.Heartbeat report = self.heartbeat(desk.isDraining(), desk.inFlight(), desk.stats(), capacitySeq);
         try (Content frame = Content.confined(2048)) {
