@@ -68,11 +68,12 @@ public record Failure(String error, int statusCode, Optional<ErrorReason> errorR
     public Optional<RejectionReason> limit() {
         return errorReason.filter(_ -> failureCode.equals(Optional.of(FailureCode.CAPACITY))).flatMap(reason -> switch (reason) {
             case DRAINING, QUEUE_FULL, CAPACITY_BUSY -> Optional.of(RejectionReason.SLOT_STATE);
-            case TOKEN_BUDGET_EXHAUSTED, REQUEST_EXCEEDS_NODE_BUDGET, REQUEST_EXCEEDS_BATCH_TOKEN_BUDGET -> Optional.of(RejectionReason.TOKEN_BUDGET);
+            case TOKEN_BUDGET_EXHAUSTED, REQUEST_EXCEEDS_NODE_BUDGET, REQUEST_EXCEEDS_BATCH_TOKEN_BUDGET ->
+                    Optional.of(RejectionReason.TOKEN_BUDGET);
             case REQUEST_EXCEEDS_NODE, MEDIA_MEMORY_UNAVAILABLE -> Optional.of(RejectionReason.MEMORY_CAP);
             case DEADLINE_UNREACHABLE -> Optional.of(RejectionReason.DEADLINE);
-            case JINJA_CHANNEL_TAGS, JINJA_NULL_BRIDGE, JINJA_TEMPLATE, MODEL_LOAD, CAPACITY_TIMEOUT, REQUEST_EXCEEDS_CONTEXT, CANCELLED, CLIENT_ERROR,
-                    TOOL_NONCOMPLIANCE -> Optional.empty();
+            case JINJA_CHANNEL_TAGS, JINJA_NULL_BRIDGE, JINJA_TEMPLATE, MODEL_LOAD, CAPACITY_TIMEOUT, REQUEST_EXCEEDS_CONTEXT, CANCELLED,
+                    CLIENT_ERROR, TOOL_NONCOMPLIANCE -> Optional.empty();
         });
     }
 
