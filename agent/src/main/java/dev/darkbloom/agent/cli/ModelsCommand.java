@@ -154,7 +154,7 @@ final class ModelsCommand implements Runnable {
     }
 
     @Command(name = "download", description = "Fetch a build of the coordinator's catalogue; goes on where an earlier attempt ended.",
-            footer = {"", "Every file's SHA-256 is checked. start --model ID serves it; a running agent offers it from its next start on."})
+            footer = {"", "Every file's SHA-256 is checked. start --model ID serves it."})
     void download(
             @Parameters(paramLabel = "ID", description = "An id of models catalog.") String id,
             @Option(names = "--coordinator-url", paramLabel = "URL", description = COORDINATOR) String url) throws InterruptedException {

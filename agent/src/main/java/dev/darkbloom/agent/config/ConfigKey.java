@@ -121,6 +121,9 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
     public static final ConfigKey<DataSize> DISK_RESERVE = new ConfigKey<>(
             "coordinator.disk_reserve_gb", new ValueType.Gigabytes(1_000_000), DataSize.ofGigabytes(BigDecimal.valueOf(20)),
             "Disk in GB (2^30 bytes) that a fetched build must leave free.");
+    public static final ConfigKey<DataSize> DISK_QUOTA = new ConfigKey<>(
+            "coordinator.disk_quota_gb", new ValueType.Gigabytes(1_000_000), DataSize.ofGigabytes(BigDecimal.valueOf(200)),
+            "Disk in GB (2^30 bytes) that builds fetched for coordinators may take together.");
 
     private static final List<ConfigKey<?>> ALL = List.of(
             MEMORY_RESERVE,
@@ -129,7 +132,7 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             MODEL_PATH, MODEL_CONTEXT_LENGTH, MODEL_TEMPLATE,
             LOCAL_PORT, LOCAL_BIND, ALLOWED_ORIGINS, PING_INTERVAL,
             COORDINATOR_URL, CA_FILE, PRIVATE_ONLY, HEARTBEAT_INTERVAL, BACKEND_NAME, REPORTED_VERSION, RUNTIME_HASH, SIGN_RESPONSES,
-            TEST_POSTURE, DOWNLOADS, FILES_URL, DISK_RESERVE);
+            TEST_POSTURE, DOWNLOADS, FILES_URL, DISK_RESERVE, DISK_QUOTA);
 
     /** Returns every key, in the order in which they are explained. */
     public static List<ConfigKey<?>> all() {

@@ -126,9 +126,9 @@ final class CoordinatorParts {
         if (downloads.isAllowed()) {
             var catalogue = new Catalogue(new CoordinatorHttp(route), downloads.filesUrl());
             fetching = Optional.of(BuildDownloads.start(catalogue,
-                    new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes()), InstantSource.system())));
+                    new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes(), downloads.quota().bytes()), InstantSource.system())));
         }
-        OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served,
+        OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served, new ModelCatalog(home, config)::isOwners,
                 entry -> ServedModel.of(entry, config, machine, true), store, fetching, address.toString())));
         String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
         HardwareReport hardware = HardwareProbe.ofThisSystem().report();

@@ -59,7 +59,8 @@ class AgentConfigTest {
                 "coordinator.test_posture | true, false, or a table of the fields that differ | false",
                 "coordinator.downloads | true or false | true",
                 "coordinator.files_url | an address such as \"https://models.example\" | \"\"",
-                "coordinator.disk_reserve_gb | a number from 0 to 1000000 | 20");
+                "coordinator.disk_reserve_gb | a number from 0 to 1000000 | 20",
+                "coordinator.disk_quota_gb | a number from 0 to 1000000 | 200");
     }
 
     @Test
@@ -73,7 +74,7 @@ class AgentConfigTest {
                 new AgentConfig.Local(8000, "127.0.0.1", List.of(), Duration.ofSeconds(15)),
                 new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp",
                         Optional.empty(), Optional.empty(), false,
-                        TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(20L << 30))),
+                        TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(20L << 30), new DataSize(200L << 30))),
                 Map.of()));
     }
 
@@ -122,6 +123,7 @@ class AgentConfigTest {
                 downloads = false
                 files_url = "https://models.example"
                 disk_reserve_gb = 1
+                disk_quota_gb = 2
 
                 [coordinator.test_posture]
                 sip_enabled = false
@@ -136,7 +138,7 @@ class AgentConfigTest {
                 new AgentConfig.Coordinator(Optional.of("ws://127.0.0.1:8080/ws/provider"), Optional.empty(), true, Duration.ofSeconds(1), "inprocess-mlx",
                         Optional.of("0.6.0"), Optional.of("ab"), true,
                         new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical")),
-                        new AgentConfig.Downloads(false, Optional.of("https://models.example"), new DataSize(1L << 30))),
+                        new AgentConfig.Downloads(false, Optional.of("https://models.example"), new DataSize(1L << 30), new DataSize(2L << 30))),
                 Map.of("org/model-1.5", new AgentConfig.Model(
                         Optional.of(Path.of("/m/file.gguf")), 512, Optional.of(Path.of("/m/chat.jinja"))))));
     }

@@ -292,7 +292,7 @@ class NodeReportTest {
                 PowerState.UNKNOWN, NOW);
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
                 Optional.empty(), false,
-                claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+                claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0), new DataSize(0)));
         var models = new FixedModels(List.of(new NodeModels.Offer("org/m", offeredBytes, "Q8_0", true)), Optional.ofNullable(loadFailure));
         return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> {
             postures++;

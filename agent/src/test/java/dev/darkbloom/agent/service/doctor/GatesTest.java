@@ -230,7 +230,7 @@ class GatesTest {
     private Gates gates() {
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(),
                 Optional.empty(), false, claimed,
-                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
                 Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest, catalogueGb,
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
