@@ -45,6 +45,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     private final LinkClocks clocks;
     private final RandomGenerator random;
     private final LinkBoard board;
+    private final Optional<TrustFile> trusts;
     private final RequestDesk desk;
     private final MessageDecoder decoder = new MessageDecoder();
     private final EventLoopGroup loop;
@@ -64,13 +65,21 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
      *
      * @param keys this process's key pair; borrowed
      * @param signer signs answers; empty to sign none
+     * @param trusts keeps what the coordinator says it thinks of this node, if anything does
      */
     public record Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
-            Duration heartbeat, String userAgent) {}
+            Duration heartbeat, String userAgent, Optional<TrustFile> trusts) {
+        /** As the other, with nothing that keeps what the coordinator says. */
+        Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer, Duration heartbeat,
+                String userAgent) {
+            this(route, self, answerer, keys, signer, heartbeat, userAgent, Optional.empty());
+        }
+    }
 
     private CoordinatorLink(Parts parts, LinkSettings settings, LinkClocks clocks, RandomGenerator random) {
         route = parts.route();
         self = parts.self();
+        trusts = parts.trusts();
         this.settings = settings;
         this.clocks = clocks;
         this.random = random;
@@ -150,7 +159,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
 
     /** Serves on {@code socket}, but not for long when something was renewed after {@code registration} was made. */
     private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration, long renewed) throws InterruptedException {
-        var serving = new Session(socket, self, desk, decoder, settings, clocks, board);
+        var serving = new Session(socket, self, desk, decoder, settings, clocks, board, trusts);
         lock.lock();
         try {
             session = serving;

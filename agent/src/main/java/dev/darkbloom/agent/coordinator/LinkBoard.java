@@ -159,13 +159,14 @@ final class LinkBoard {
         return ++told <= MOST_TOLD;
     }
 
-    synchronized void trust(LinkStatus.Trust said) {
-        if (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) {
-            if (mayTell()) {
-                log.info("coordinator's trust level={} status={}", said.level(), said.status());
-            }
+    /** Takes what the coordinator thinks of this node; returns whether that is news worth keeping. */
+    synchronized boolean trust(LinkStatus.Trust said) {
+        boolean isNews = (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) && mayTell();
+        if (isNews) {
+            log.info("coordinator's trust level={} status={}", said.level(), said.status());
         }
         trust = said;
+        return isNews;
     }
 
     synchronized void mismatches(List<Mismatch> found) {

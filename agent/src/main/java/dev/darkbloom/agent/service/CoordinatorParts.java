@@ -14,6 +14,7 @@ import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.coordinator.LinkStatus;
 import dev.darkbloom.agent.coordinator.NodeModels;
 import dev.darkbloom.agent.coordinator.NodeReport;
+import dev.darkbloom.agent.coordinator.TrustFile;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
 import dev.darkbloom.agent.crypto.SecureEnclaveSigner;
@@ -59,6 +60,7 @@ final class CoordinatorParts {
     private final OfferedModels models;
     private final long totalMemoryBytes;
     private final CoordinatorLink link;
+    private final TrustFile trusts;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
     private static final class RememberedPosture implements PostureProbe {
@@ -81,7 +83,7 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, long totalMemoryBytes, CoordinatorLink link) {
+            OfferedModels models, long totalMemoryBytes, CoordinatorLink link, TrustFile trusts) {
         this.config = config;
         this.home = home;
         this.engine = engine;
@@ -90,6 +92,7 @@ final class CoordinatorParts {
         this.models = models;
         this.totalMemoryBytes = totalMemoryBytes;
         this.link = link;
+        this.trusts = trusts;
     }
 
     /**
@@ -135,11 +138,12 @@ final class CoordinatorParts {
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
                 hardware, metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
                 version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
+        TrustFile trusts = TrustFile.open(home.trust(), address);
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
-                "darkbloom-agent/" + AgentVersion.current().agent())));
+                "darkbloom-agent/" + AgentVersion.current().agent(), Optional.of(trusts))));
         models.connect(link);
-        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(), link);
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(), link, trusts);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -181,6 +185,6 @@ final class CoordinatorParts {
     Gates gates(LinkStatus status) {
         return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
                 AccountToken.read(home.accountToken()).isPresent(), posture.last(),
-                metrics.latest(), Instant.now()));
+                metrics.latest(), trusts.latest(), Instant.now()));
     }
 }

@@ -39,6 +39,7 @@ class GatesTest {
     private Optional<LinkEnd> lastEnd = Optional.empty();
     private Optional<Instant> challenge = Optional.of(NOW.minusSeconds(10));
     private Optional<LinkStatus.Trust> trust = Optional.empty();
+    private Optional<LinkStatus.Trust> trustBefore = Optional.empty();
     private List<Mismatch> mismatches = List.of();
     private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of("m"), NOW));
     private Optional<LinkStatus.Manifest> manifest = Optional.of(new LinkStatus.Manifest(true, NOW));
@@ -106,6 +107,9 @@ class GatesTest {
         listed = Optional.empty();
         assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+        trustBefore = Optional.of(new LinkStatus.Trust("hardware", "online", Optional.empty(), NOW));
+        assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(gate("trust").detail()).endsWith("; last told at " + NOW + ": level hardware, online");
     }
 
     @Test
@@ -236,7 +240,7 @@ class GatesTest {
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, loggedIn, posture, metrics, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, loggedIn, posture, metrics, trustBefore, NOW));
     }
 
     private static Posture posture(boolean proved) {
