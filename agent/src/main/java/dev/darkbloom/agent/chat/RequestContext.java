@@ -68,6 +68,7 @@ record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSourc
 
     /** Returns a hold on a model, which the caller closes; blocks while it is loaded. */
     ModelLease acquire(String model) throws InterruptedException {
+        sink.chosen(model);
         try {
             return pool.acquire(model);
         } catch (AgentException e) {

@@ -94,10 +94,10 @@ final class ModelsCommand implements Runnable {
             throw new ParameterException(spec.commandLine().getSubcommands().get("add"),
                     "--id is 1 to " + MAX_ID_LETTERS + " printable letters without spaces, quotes and backslashes");
         }
-        ModelEntry entry = catalog().find(file).orElseThrow();
-        var address = new ConfigAddress(ConfigKey.MODEL_PATH, id);
-        root.configFile().set(address, entry.files().getFirst().toAbsolutePath().toString());
-        root.terminal().out().println(id + " is " + entry.files().getFirst());
+        ModelCatalog catalog = catalog();
+        String binding = catalog.binding(catalog.find(file).orElseThrow());
+        root.configFile().set(new ConfigAddress(ConfigKey.MODEL_PATH, id), binding);
+        root.terminal().out().println(id + " is " + binding);
         root.terminal().err().println("serve it: darkbloom-agent start --model " + id + " (with --local or a coordinator)");
     }
 
@@ -154,7 +154,7 @@ final class ModelsCommand implements Runnable {
     }
 
     @Command(name = "download", description = "Fetch a build of the coordinator's catalogue; goes on where an earlier attempt ended.",
-            footer = {"", "Every file's SHA-256 is checked. start --model ID serves it; a running agent offers it from its next start on."})
+            footer = {"", "Every file's SHA-256 is checked. start --model ID serves it."})
     void download(
             @Parameters(paramLabel = "ID", description = "An id of models catalog.") String id,
             @Option(names = "--coordinator-url", paramLabel = "URL", description = COORDINATOR) String url) throws InterruptedException {

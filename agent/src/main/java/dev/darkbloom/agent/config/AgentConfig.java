@@ -92,8 +92,9 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
      * @param isAllowed whether the coordinator may ask for them
      * @param filesUrl where their files are; empty for the coordinator itself
      * @param diskReserve what they leave free
+     * @param quota what those that coordinators ask for may take together
      */
-    public record Downloads(boolean isAllowed, Optional<String> filesUrl, DataSize diskReserve) {}
+    public record Downloads(boolean isAllowed, Optional<String> filesUrl, DataSize diskReserve, DataSize quota) {}
 
     /** Returns the typed form of {@code values}. */
     public static AgentConfig of(ConfigValues values) {
@@ -129,7 +130,7 @@ public record AgentConfig(Provider provider, Backend backend, Local local, Coord
                         values.value(ConfigKey.SIGN_RESPONSES),
                         values.value(ConfigKey.TEST_POSTURE),
                         new Downloads(values.value(ConfigKey.DOWNLOADS), text(values.value(ConfigKey.FILES_URL)),
-                                values.value(ConfigKey.DISK_RESERVE))),
+                                values.value(ConfigKey.DISK_RESERVE), values.value(ConfigKey.DISK_QUOTA))),
                 models(values));
     }
 

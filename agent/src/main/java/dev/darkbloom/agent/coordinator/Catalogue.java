@@ -8,11 +8,14 @@ import dev.darkbloom.agent.models.builds.BuildManifest;
 import dev.darkbloom.agent.models.builds.BuildSource;
 import dev.darkbloom.agent.protocol.CatalogueList;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.URI;
 import java.net.URLEncoder;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -150,11 +153,34 @@ public final class Catalogue implements BuildSource, AutoCloseable {
             throw new IOException("redirected to what is no address", e);
         }
         boolean isHttp = "https".equalsIgnoreCase(to.getScheme()) || "http".equalsIgnoreCase(to.getScheme());
+        boolean isInward = to.getHost() != null && isInward(from.getHost(), to.getHost());
         boolean isDown = "https".equalsIgnoreCase(from.getScheme()) && !"https".equalsIgnoreCase(to.getScheme());
-        if (location.isEmpty() || !isHttp || isDown || to.getHost() == null) {
+        if (location.isEmpty() || !isHttp || isDown || isInward || to.getHost() == null) {
             throw new AgentException(ErrorCode.DOWNLOAD_FAILED, "a file of the build is redirected to where this agent does not go");
         }
         return to;
+    }
+
+    /** Whether a server outside sends into this network. */
+    static boolean isInward(String from, String to) {
+        return isWithin(to) && !isWithin(from);
+    }
+
+    /** Whether a host is this machine or in its own network, by its name or literal address. */
+    private static boolean isWithin(String host) {
+        String plain = host.startsWith("[") ? host.substring(1, host.length() - 1) : host.toLowerCase(Locale.ROOT);
+        if (plain.equals("localhost") || plain.endsWith(".localhost") || plain.endsWith(".local")) {
+            return true;
+        }
+        if (plain.indexOf(':') < 0 && !plain.chars().allMatch(c -> c == '.' || c >= '0' && c <= '9')) {
+            return false;
+        }
+        try {
+            InetAddress address = InetAddress.getByName(plain); // a literal: no name server is asked
+            return address.isLoopbackAddress() || address.isAnyLocalAddress() || address.isLinkLocalAddress() || address.isSiteLocalAddress();
+        } catch (UnknownHostException e) {
+            return true;
+        }
     }
 
     private URI address(String path) {

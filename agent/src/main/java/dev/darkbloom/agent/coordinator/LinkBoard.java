@@ -30,6 +30,7 @@ final class LinkBoard {
     private Instant connectedAt;
     private Instant lastHeartbeat;
     private Instant lastChallenge;
+    private Instant lastServed;
     private boolean later;
     private LinkStatus.Trust trust;
     private List<Mismatch> mismatches = List.of();
@@ -42,7 +43,8 @@ final class LinkBoard {
     private int told;
     private String drainedId = "";
     private ModelsReplaceAck replaced;
-    private long attempted; // these four only grow
+    private long challengesIgnored; // these five only grow
+    private long attempted;
     private long registrations;
     private long heartbeats;
     private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
@@ -75,6 +77,7 @@ final class LinkBoard {
         registrations++;
         lastChallenge = null;
         lastHeartbeat = null;
+        lastServed = null;
         later = false;
         trust = null;
         mismatches = List.of();
@@ -119,6 +122,21 @@ final class LinkBoard {
         }
     }
 
+    /** Counts a challenge that was not answered for its form. */
+    synchronized void challengeIgnored() {
+        challengesIgnored++;
+    }
+
+    synchronized long challengesIgnored() {
+        return challengesIgnored;
+    }
+
+    synchronized void served() {
+        if (connectedAt != null) { // an answer may end when its connection has
+            lastServed = wall.instant();
+        }
+    }
+
     synchronized void later() {
         later = true;
     }
@@ -139,6 +157,7 @@ final class LinkBoard {
 
     synchronized void trust(LinkStatus.Trust said) {
         if (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) {
+            lastServed = null; // what was routed here before proves nothing of how it stands now
             if (mayTell()) {
                 log.info("coordinator's trust level={} status={}", said.level(), said.status());
             }
@@ -147,6 +166,9 @@ final class LinkBoard {
     }
 
     synchronized void mismatches(List<Mismatch> found) {
+        if (found.isEmpty() && !mismatches.isEmpty() && mayTell()) {
+            log.info("the coordinator accepts the hashes of this agent again");
+        }
         if (!found.isEmpty() && mismatches.isEmpty() && mayTell()) {
             log.warn("the coordinator does not accept hashes of this agent; it routes nothing here components={}",
                     found.stream().limit(MOST_MISMATCHES).map(one -> plain(one.component())).toList());
@@ -156,6 +178,9 @@ final class LinkBoard {
     }
 
     synchronized void listed(LinkStatus.Listing found) {
+        if (listed != null && listed.isThere() && !listed.trustLevel().equals(found.trustLevel())) {
+            lastServed = null; // as above; a status may also change because a request came
+        }
         listed = found;
     }
 
@@ -172,12 +197,18 @@ final class LinkBoard {
         notifyAll();
     }
 
-    /** Waits for the acknowledgement of a drain; returns whether it came in time. */
+    /** Returns when the present connection registered, if it is to a coordinator that knows drains. */
+    synchronized Optional<Instant> laterConnection() {
+        return later ? Optional.ofNullable(connectedAt) : Optional.empty();
+    }
+
+    /** Waits for the acknowledgement of a drain; returns whether it came in time and before the connection ended. */
     synchronized boolean awaitDrained(String id, long millis) throws InterruptedException {
         long deadline = System.nanoTime() + millis * 1_000_000;
+        Instant connection = connectedAt;
         while (!drainedId.equals(id)) {
             long left = (deadline - System.nanoTime()) / 1_000_000;
-            if (left <= 0) {
+            if (left <= 0 || connection == null || !connection.equals(connectedAt)) {
                 return false;
             }
             wait(left);
@@ -234,7 +265,8 @@ final class LinkBoard {
 
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
-                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
+                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge),
+                Optional.ofNullable(lastServed), later,
                 Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), catalogueGb,
                 Optional.ofNullable(warning), traffic);
     }

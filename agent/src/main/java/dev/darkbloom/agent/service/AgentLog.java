@@ -45,6 +45,8 @@ public final class AgentLog implements AutoCloseable {
         logger.detachAndStopAllAppenders();
         logger.setLevel(root);
         context.getLogger("io.netty").setLevel(Level.INFO);
+        // It warns where no network interface has a hardware address; that goes into channel ids only, which nothing of ours shows.
+        context.getLogger("io.netty.util.internal.MacAddressUtil").setLevel(Level.ERROR);
         context.getLogger("oshi").setLevel(Level.WARN);
         var appender = new ConsoleAppender<ILoggingEvent>();
         appender.setName(CONSOLE);

@@ -58,6 +58,8 @@ final class CoordinatorParts {
     private final RememberedPosture posture;
     private final OfferedModels models;
     private final long totalMemoryBytes;
+    private final String version;
+    private final boolean signedInSecureEnclave;
     private final CoordinatorLink link;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
@@ -81,7 +83,8 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, long totalMemoryBytes, CoordinatorLink link) {
+            OfferedModels models, long totalMemoryBytes, String version, boolean signedInSecureEnclave,
+            CoordinatorLink link) {
         this.config = config;
         this.home = home;
         this.engine = engine;
@@ -89,6 +92,8 @@ final class CoordinatorParts {
         this.posture = posture;
         this.models = models;
         this.totalMemoryBytes = totalMemoryBytes;
+        this.version = version;
+        this.signedInSecureEnclave = signedInSecureEnclave;
         this.link = link;
     }
 
@@ -126,20 +131,22 @@ final class CoordinatorParts {
         if (downloads.isAllowed()) {
             var catalogue = new Catalogue(new CoordinatorHttp(route), downloads.filesUrl());
             fetching = Optional.of(BuildDownloads.start(catalogue,
-                    new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes()), InstantSource.system())));
+                    new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes(), downloads.quota().bytes()), InstantSource.system())));
         }
-        OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served,
+        OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served, new ModelCatalog(home, config)::isOwners,
                 entry -> ServedModel.of(entry, config, machine, true), store, fetching, address.toString())));
-        String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        String numbers = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        String version = numbers.isEmpty() ? "0.0.0" : numbers;
         HardwareReport hardware = HardwareProbe.ofThisSystem().report();
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
-                hardware, metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
-                version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
+                hardware, metrics::latest, posture, signer, () -> AccountToken.of(home.accountToken(), address),
+                version, keys.publicKey(), serial(home.root()), InstantSource.system()));
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
                 "darkbloom-agent/" + AgentVersion.current().agent())));
         models.connect(link);
-        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(), link);
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(),
+                config.coordinator().reportedVersion().orElse(version), signer.isInSecureEnclave(), link);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -173,14 +180,27 @@ final class CoordinatorParts {
         return config;
     }
 
+    boolean isSignedInSecureEnclave() {
+        return signedInSecureEnclave;
+    }
+
     Optional<Posture> posture() {
         return posture.last();
+    }
+
+    private Gates.Account account(CoordinatorAddress address) {
+        try {
+            return AccountToken.read(home.accountToken()).<Gates.Account>map(kept -> kept.coordinator().isSame(address)
+                    ? new Gates.Account.Here() : new Gates.Account.Elsewhere(kept.coordinator().toString())).orElseGet(Gates.Account.None::new);
+        } catch (AgentException e) {
+            return new Gates.Account.Damaged(e.getMessage());
+        }
     }
 
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
         return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
-                AccountToken.read(home.accountToken()).isPresent(), posture.last(),
+                account(status.address()), version, posture.last(),
                 metrics.latest(), Instant.now()));
     }
 }

@@ -18,12 +18,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * The models that can be named: the embedded demo, files bound to an id in the settings, builds fetched from a catalogue, files in the models
- * folder, and any file by its path. Any thread; the folder is read at each call.
+ * The models that can be named: the embedded demo, files bound to an id in the settings, files in the models folder, any file by its path, and
+ * builds fetched from a catalogue. Any thread; the folder is read at each call.
  */
 public final class ModelCatalog {
     private final AgentHome home;
@@ -48,7 +49,7 @@ public final class ModelCatalog {
         var entries = new ArrayList<ModelEntry>();
         entries.add(demo());
         entries.addAll(bound());
-        Stream.concat(fetched().stream().map(FetchedBuild::entry), store.list().stream())
+        Stream.concat(store.list().stream(), fetched().stream().map(FetchedBuild::entry))
                 .filter(entry -> entries.stream().noneMatch(other -> other.id().equals(entry.id()))).forEach(entries::add);
         return entries;
     }
@@ -62,7 +63,7 @@ public final class ModelCatalog {
     /** Returns the models that the settings bind to an id, in the order of ids. */
     public List<ModelEntry> bound() {
         var entries = new ArrayList<ModelEntry>();
-        new TreeMap<>(bound).forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofPath(path)))));
+        new TreeMap<>(bound).forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofBinding(path)))));
         return entries;
     }
 
@@ -75,17 +76,28 @@ public final class ModelCatalog {
     public ModelEntry find(String name) {
         Optional<Path> boundPath = Optional.ofNullable(bound.get(name)).flatMap(AgentConfig.Model::path);
         if (boundPath.isPresent()) {
-            return named(name, ofPath(boundPath.get()));
+            return named(name, ofBinding(boundPath.get()));
         }
         if (name.equals(EmbeddedDemo.ID)) {
             return demo();
         }
-        return builds.find(name)
-                .or(() -> Optional.ofNullable(builds.aliases().get(name)).flatMap(builds::find))
-                .map(FetchedBuild::entry)
-                .or(() -> store.find(name))
+        return store.find(name)
                 .or(() -> Files.isRegularFile(Path.of(name)) ? Optional.of(ofPath(Path.of(name))) : Optional.empty())
+                .or(() -> fetched(name)) // last: what a coordinator calls its builds never stands for the owner's own files
                 .orElseThrow(() -> missing(name));
+    }
+
+    private Optional<ModelEntry> fetched(String name) {
+        Set<String> meanings = builds.find(name).isPresent() ? Set.of(name) : builds.meanings(name);
+        if (meanings.size() > 1) {
+            throw new AgentException(ErrorCode.MODEL_MISSING, name + " means several builds here: " + String.join(", ", meanings));
+        }
+        return meanings.stream().findFirst().flatMap(builds::find).map(FetchedBuild::entry);
+    }
+
+    /** Returns whether an id is the owner's: of the demo, a bound file, or a file of the models folder. Looks into the folder. */
+    boolean isOwners(String id) {
+        return id.equals(EmbeddedDemo.ID) || Optional.ofNullable(bound.get(id)).flatMap(AgentConfig.Model::path).isPresent() || store.find(id).isPresent();
     }
 
     private AgentException missing(String name) {
@@ -98,6 +110,19 @@ public final class ModelCatalog {
 
     private ModelEntry demo() {
         return ofPath(EmbeddedDemo.extract(home.cache().resolve("models")));
+    }
+
+    /**
+     * Returns what the settings keep of a model that is bound to an id: its file, but of the demo its name, since its file lies in the cache,
+     * which may be removed at any time.
+     */
+    public String binding(ModelEntry entry) {
+        Path file = entry.files().getFirst().toAbsolutePath();
+        return file.equals(demo().files().getFirst().toAbsolutePath()) ? EmbeddedDemo.ID : file.toString();
+    }
+
+    private ModelEntry ofBinding(Path path) {
+        return path.equals(Path.of(EmbeddedDemo.ID)) ? demo() : ofPath(path);
     }
 
     private static ModelEntry ofPath(Path path) {

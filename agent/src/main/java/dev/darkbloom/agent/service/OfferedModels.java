@@ -22,10 +22,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,43 +36,54 @@ import org.slf4j.LoggerFactory;
  * The models offered to a coordinator: those that their owner named, and builds of the coordinator's catalogue, which come and go while the agent
  * runs (provider protocol, 17).
  *
- * <p>Any thread asks; what changes models is done by the one thread {@code models-on-demand}. What the owner named or bound is never changed or
- * deleted by a coordinator.
+ * <p>Any thread asks; what changes models is done by the one thread {@code models-on-demand}. A coordinator changes and deletes only what it had
+ * fetched itself, never what the owner named, bound, has in the models folder, or fetched.
  */
 final class OfferedModels implements NodeModels, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(OfferedModels.class);
-    /** What a switch of models gives to requests that run. */
-    private static final Duration PATIENCE = Duration.ofSeconds(120);
-    /** Time until a switch that was not possible is tried again. */
-    private static final Duration AGAIN = Duration.ofMinutes(2);
+    /** What a switch of models gives to requests that run; nothing new is taken meanwhile. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    /** Time until a switch that was not possible is tried again, however often the coordinator sends its list. */
+    private static final Duration AGAIN = Duration.ofMinutes(10);
     private static final int MOST_TARGETS = 256;
+    private static final int MOST_ALIASES = 256;
     private static final int MOST_ID_LETTERS = 200;
     private static final int MOST_NOTED = 1024;
 
     private final Parts parts;
-    private final Set<String> owners;
+    /** Served because the owner named it at the start. */
+    private final Set<String> named;
     private final ScheduledThreadPoolExecutor worker;
+    /** The latest list that the worker has not looked at; one is enough, since each replaces the one before. */
+    private final AtomicReference<List<DesiredModel>> wanted = new AtomicReference<>();
     private volatile Offering offering;
     // By the worker only, from here on:
     private Map<String, DesiredModel> targets = Map.of();
     private final Map<String, Download> pursued = new HashMap<>();
     private final Set<String> noted = new HashSet<>();
+    /** What names of the coordinator's catalogue mean here. */
+    private final Map<String, String> aliases;
     /** Builds that another one has taken the name of. */
     private final Set<String> superseded = new HashSet<>();
+    /** Builds that have come and wait for a switch, in the order of their ids. */
+    private final Map<String, FetchedBuild> waiting = new TreeMap<>();
+    private boolean again;
 
     /**
      * What it is made of; all borrowed but {@code downloads}.
      *
+     * @param isOwners whether an id belongs to a file of the owner's, served or not
      * @param reader joins a file with the settings
      * @param downloads empty where the owner does not want any
      * @param coordinator address whose builds are offered
      */
-    record Parts(Engine engine, ServedModels served, Function<ModelEntry, ServedModel> reader, BuildStore store,
+    record Parts(Engine engine, ServedModels served, Predicate<String> isOwners, Function<ModelEntry, ServedModel> reader, BuildStore store,
             Optional<BuildDownloads> downloads, String coordinator) {}
 
     private OfferedModels(Parts parts) {
         this.parts = parts;
-        owners = Set.copyOf(parts.served().list().stream().map(model -> model.spec().id()).toList());
+        named = Set.copyOf(parts.served().list().stream().map(model -> model.spec().id()).toList());
+        aliases = parts.store().aliases(parts.coordinator());
         worker = new ScheduledThreadPoolExecutor(1, task -> Thread.ofPlatform().daemon().name("models-on-demand").unstarted(task));
         worker.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     }
@@ -79,7 +93,7 @@ final class OfferedModels implements NodeModels, AutoCloseable {
         var models = new OfferedModels(parts);
         if (parts.downloads().isPresent()) {
             for (FetchedBuild build : parts.store().list()) {
-                if (build.coordinator().equals(parts.coordinator()) && parts.served().find(build.id()).isEmpty()) {
+                if (models.isCoordinators(build) && parts.served().find(build.id()).isEmpty() && !parts.isOwners().test(build.id())) {
                     try {
                         models.register(build);
                     } catch (AgentException e) {
@@ -117,7 +131,11 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             return;
         }
         if (isOwners(modelId)) {
-            news.verified();
+            if (parts.served().find(modelId).isPresent()) {
+                news.verified();
+            } else {
+                news.failed("this id is taken here");
+            }
             return;
         }
         if (parts.downloads().isEmpty()) {
@@ -150,7 +168,8 @@ final class OfferedModels implements NodeModels, AutoCloseable {
     }
 
     private static boolean isPlausible(String id) {
-        return id != null && !id.isBlank() && id.length() <= MOST_ID_LETTERS && id.chars().allMatch(c -> c > ' ' && c < 0x7F);
+        return id != null && !id.isBlank() && id.length() <= MOST_ID_LETTERS && id.chars().allMatch(c -> c > ' ' && c < 0x7F && c != '\\')
+                && !id.startsWith("/") && !id.startsWith(".") && !id.startsWith("~") && !id.startsWith("-") && !id.contains("..");
     }
 
     /** In words for the coordinator: they name nothing of this machine. */
@@ -168,7 +187,9 @@ final class OfferedModels implements NodeModels, AutoCloseable {
 
     @Override
     public void desired(List<DesiredModel> models) {
-        submit(() -> take(models));
+        if (wanted.getAndSet(List.copyOf(models)) == null) {
+            submit(() -> take(wanted.getAndSet(null)));
+        }
     }
 
     private interface Task {
@@ -218,6 +239,23 @@ final class OfferedModels implements NodeModels, AutoCloseable {
         dropSuperseded();
     }
 
+    /** Tries once more, after a while, what could not be done now; what is asked for until then waits for the same moment. */
+    private void tryAgain() {
+        if (!again) {
+            again = true;
+            later(() -> {
+                again = false;
+                for (FetchedBuild build : List.copyOf(waiting.values())) {
+                    adopt(build);
+                }
+                for (DesiredModel target : targets.values()) {
+                    pursue(target);
+                }
+                dropSuperseded();
+            }, AGAIN);
+        }
+    }
+
     private boolean isFor(Download download, DesiredModel target) {
         return download.buildId().equals(target.desiredBuild());
     }
@@ -230,6 +268,13 @@ final class OfferedModels implements NodeModels, AutoCloseable {
         if (parts.downloads().isEmpty()) {
             note(target, "downloads are switched off (coordinator.downloads)");
             return;
+        }
+        if (isOwners(target.desiredBuild())) {
+            note(target, "this id is taken here");
+            return;
+        }
+        if (pursued.containsKey(target.desiredBuild()) || waiting.containsKey(target.desiredBuild())) {
+            return; // on its way
         }
         try {
             pursued.put(target.desiredBuild(), parts.downloads().get().fetch(target.desiredBuild(), target.aggregateSha256(), 0,
@@ -264,6 +309,10 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             arrived(target);
             dropSuperseded();
         }
+        DesiredModel now = targets.get(target.modelName());
+        if (now != null && !now.equals(target)) {
+            pursue(now); // another state was asked for meanwhile
+        }
     }
 
     private boolean isHere(DesiredModel target) {
@@ -273,8 +322,14 @@ final class OfferedModels implements NodeModels, AutoCloseable {
                         && build.aggregateSha256().equalsIgnoreCase(target.aggregateSha256().get())));
     }
 
+    /** What the owner named or has a file of is never changed, replaced or deleted. */
     private boolean isOwners(String modelId) {
-        return owners.contains(modelId);
+        return named.contains(modelId) || parts.isOwners().test(modelId);
+    }
+
+    /** Whether the coordinator had it fetched; another one's, and what the owner fetched, is not its to give or take. */
+    private boolean isCoordinators(FetchedBuild build) {
+        return build.coordinator().equals(parts.coordinator()) && !build.isOwners();
     }
 
     private static boolean isServed(FetchedBuild build, ServedModel served) {
@@ -307,10 +362,12 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             parts.served().put(next);
         });
         if (made) {
-            parts.store().list().stream().filter(other -> other.id().equals(build.id()) && !other.folder().equals(build.folder()))
+            waiting.remove(build.id());
+            parts.store().list().stream().filter(other -> other.id().equals(build.id()) && !other.folder().equals(build.folder()) && isCoordinators(other))
                     .forEach(parts.store()::delete);
         } else {
-            later(() -> adopt(build), AGAIN);
+            waiting.put(build.id(), build);
+            tryAgain();
         }
         return made;
     }
@@ -328,14 +385,16 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             change.make();
             return true;
         }
+        if (again) {
+            return false; // a switch was not possible a moment ago, and each attempt keeps requests out
+        }
         return to.replace(NodeReport.update(after), PATIENCE, change);
     }
 
     /** The build that a name shall mean is offered: it takes over what the one before did. */
     private void arrived(DesiredModel target) throws InterruptedException {
         String build = target.desiredBuild();
-        Optional<String> before = Optional.ofNullable(parts.store().aliases().get(target.modelName())).or(target::previousBuild)
-                .filter(other -> !other.equals(build));
+        Optional<String> before = Optional.ofNullable(aliases.get(target.modelName())).or(target::previousBuild).filter(other -> !other.equals(build));
         if (before.filter(this::isLoaded).isPresent() && !isLoaded(build)) {
             try {
                 load(before.get(), build);
@@ -344,8 +403,18 @@ final class OfferedModels implements NodeModels, AutoCloseable {
                 return; // the one before stays
             }
         }
-        parts.store().remember(target.modelName(), build);
-        before.ifPresent(other -> superseded.add(other));
+        remember(target.modelName(), build);
+        before.ifPresent(superseded::add);
+    }
+
+    private void remember(String name, String build) {
+        if (build.equals(aliases.put(name, build))) {
+            return;
+        }
+        if (aliases.size() > MOST_ALIASES) {
+            aliases.keySet().retainAll(targets.keySet());
+        }
+        parts.store().remember(parts.coordinator(), aliases);
     }
 
     private boolean isLoaded(String modelId) {
@@ -366,6 +435,7 @@ final class OfferedModels implements NodeModels, AutoCloseable {
                 parts.engine().load(build);
             });
             if (!made) {
+                tryAgain();
                 throw e;
             }
         }
@@ -379,7 +449,7 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             if (wanted) {
                 continue;
             }
-            List<FetchedBuild> builds = parts.store().list().stream().filter(build -> build.id().equals(old)).toList();
+            List<FetchedBuild> builds = parts.store().list().stream().filter(build -> build.id().equals(old) && isCoordinators(build)).toList();
             if (isOwners(old) || builds.isEmpty()) {
                 superseded.remove(old);
                 continue;
@@ -389,7 +459,7 @@ final class OfferedModels implements NodeModels, AutoCloseable {
                 parts.served().remove(old);
                 parts.engine().unregister(old);
             })) {
-                later(this::dropSuperseded, AGAIN);
+                tryAgain();
                 return;
             }
             superseded.remove(old);

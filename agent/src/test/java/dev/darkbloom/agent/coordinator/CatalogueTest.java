@@ -136,6 +136,19 @@ class CatalogueTest {
                 .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DOWNLOAD_FAILED));
     }
 
+    @Test
+    void aServerOutsideSendsNobodyIntoThisNetwork() {
+        // The server that redirects is on this machine, which may lead to this machine.
+        assertThat(Catalogue.isInward("models.example", "127.0.0.1")).isTrue();
+        assertThat(Catalogue.isInward("models.example", "[::1]")).isTrue();
+        assertThat(Catalogue.isInward("models.example", "169.254.169.254")).isTrue();
+        assertThat(Catalogue.isInward("models.example", "192.168.1.1")).isTrue();
+        assertThat(Catalogue.isInward("models.example", "printer.local")).isTrue();
+        assertThat(Catalogue.isInward("models.example", "cdn.example")).isFalse();
+        assertThat(Catalogue.isInward("models.example", "8.8.8.8")).isFalse();
+        assertThat(Catalogue.isInward("127.0.0.1", "localhost")).isFalse();
+    }
+
     private void redirect(String to) {
         files.next(exchange -> {
             exchange.getResponseHeaders().add("Location", to);

@@ -243,6 +243,9 @@ class NodeReportTest {
         assertThat(quote("org/m", 512, 0).ttftP50Ms()).isEqualTo(512 + 700);
         assertThat(quote("org/m", 512, 0).queueEstMs()).isEqualTo(700);
         assertThat(quote("org/m", 512, 0).confidence()).isEqualTo(Confidence.LOW);
+        assertThat(quote("org/m", 512, 2000).admissibleNow()).isTrue();
+        assertThat(quote("org/m", 512, 600).rejectionReason()).contains(RejectionReason.DEADLINE);
+        assertThat(report().leastFirstContentMs("org/m", 1)).isGreaterThanOrEqualTo(700);
     }
 
     @Test
@@ -278,7 +281,8 @@ class NodeReportTest {
             }
         };
         var flag = new Finding<>(proved ? Optional.of(true) : Optional.<Boolean>empty(), "because", NOW);
-        var posture = new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("ab"), "files", NOW));
+        var posture = new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("cd"), "libraries", NOW),
+                new Finding<>(Optional.of("ab"), "files", NOW));
         var hardware = new HardwareReport("Mac16,10", HardwareReport.Form.DESKTOP, Chip.named("Apple M4"),
                 new Cores(List.of(new Cores.Kind("Performance", 4), new Cores.Kind("Efficiency", 6))), OptionalInt.of(10), 16L << 30,
                 OptionalDouble.of(120), Optional.of("SERIAL"), new OsVersion("macOS", "26.0", ""), false);
@@ -286,7 +290,7 @@ class NodeReportTest {
                 PowerState.UNKNOWN, NOW);
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
                 Optional.empty(), false,
-                claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+                claimed, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0), new DataSize(0)));
         var models = new FixedModels(List.of(new NodeModels.Offer("org/m", offeredBytes, "Q8_0", true)), Optional.ofNullable(loadFailure));
         return new NodeReport(config, new NodeReport.Parts(models, pool, new MemoryLedger(10L << 30), hardware, () -> metrics, () -> {
             postures++;

@@ -94,7 +94,7 @@ final class ReconnectTime {
             return real.posture();
         };
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), "llama.cpp", Optional.empty(),
-                Optional.empty(), false, TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+                Optional.empty(), false, TestPosture.OFF, new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0), new DataSize(0)));
         return new NodeReport(config, new NodeReport.Parts(new FixedModels(new NodeModels.Offer("demo", 1, "Q8_0", true)),
                 new FakeModelPool(new ManualClock(), "demo"), new MemoryLedger(4L << 30), HardwareProbe.ofThisSystem().report(),
                 () -> SystemMetrics.unknown("not measured", wall.instant()), posture, node.signer, Optional::empty, "0.1.0", node.keys.publicKey(),

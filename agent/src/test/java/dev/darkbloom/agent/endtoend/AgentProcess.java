@@ -79,9 +79,10 @@ final class AgentProcess implements AutoCloseable {
         command.addAll(audience);
         command.addAll(List.of("--port", "0"));
         command.addAll(List.of(arguments));
-        // These tests run on machines that do other things as well, where a calibration finds one setting today and another tomorrow.
+        // These tests run on machines that do other things as well, where a calibration finds one setting today and another tomorrow, and where
+        // prompts would be cut into steps by the speed of the moment: other sums are rounded then, and a close decision may fall otherwise.
         Files.createDirectories(home);
-        Files.writeString(home.resolve("agent.toml"), "[backend]\ncalibration = \"off\"\n" + settings);
+        Files.writeString(home.resolve("agent.toml"), "[backend]\ncalibration = \"off\"\nprefill_chunk_tokens = 512\n" + settings);
         Path output = folder.resolve("output.txt");
         return new AgentProcess(home, builder(folder, command).redirectOutput(output.toFile()).start(), output);
     }

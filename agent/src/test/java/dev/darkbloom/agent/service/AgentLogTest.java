@@ -2,6 +2,8 @@ package dev.darkbloom.agent.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.core.util.Duration;
 import ch.qos.logback.core.util.FileSize;
 import java.io.IOException;
@@ -30,6 +32,16 @@ class AgentLogTest {
         LOGGER.info("outside");
 
         assertThat(file).content().contains("INFO  [main] AgentLogTest - inside answer=42").doesNotContain("detail", "outside");
+    }
+
+    @Test
+    void whereNoInterfaceHasAnAddressNobodyIsWarned() {
+        var context = new LoggerContext();
+
+        AgentLog.install(context, Level.WARN, Level.INFO);
+
+        assertThat(context.getLogger("io.netty.util.internal.MacAddressUtil").isWarnEnabled()).isFalse();
+        assertThat(context.getLogger("io.netty.channel").isWarnEnabled()).isTrue();
     }
 
     @Test

@@ -76,6 +76,8 @@ class OfferedModelsTest {
         final List<List<String>> switches = new CopyOnWriteArrayList<>();
         volatile int changes;
         volatile boolean agrees = true;
+        volatile int asked;
+        volatile Runnable beforeChange = () -> { };
 
         @Override
         public void offersChanged() {
@@ -84,9 +86,11 @@ class OfferedModelsTest {
 
         @Override
         public boolean replace(AgentMessage.ModelsUpdate after, Duration patience, Change change) throws InterruptedException {
+            asked++;
             if (!agrees) {
                 return false;
             }
+            beforeChange.run();
             change.make();
             switches.add(after.models().stream().map(OfferedModel::id).toList());
             return true;
@@ -139,9 +143,9 @@ class OfferedModelsTest {
         InstantSource wall = () -> Instant.EPOCH.plusSeconds(ticks.incrementAndGet());
         Optional<BuildDownloads> fetching = downloads
                 ? Optional.of(BuildDownloads.start(new Catalogue(new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty())), Optional.empty()),
-                        new BuildFetch(store, new BuildFetch.Settings(0, 2, Duration.ofMillis(1)), wall)))
+                        new BuildFetch(store, new BuildFetch.Settings(0, Long.MAX_VALUE, 2, Duration.ofMillis(1)), wall)))
                 : Optional.empty();
-        models = OfferedModels.open(new OfferedModels.Parts(engine, served, entry -> ServedModel.of(entry, config, MACHINE, true), store, fetching,
+        models = OfferedModels.open(new OfferedModels.Parts(engine, served, new ModelCatalog(home, config)::isOwners, entry -> ServedModel.of(entry, config, MACHINE, true), store, fetching,
                 CoordinatorAddress.parse(peer.url()).toString()));
         models.connect(offering);
     }
@@ -165,6 +169,10 @@ class OfferedModelsTest {
         peer.put("/v1/models/catalog/manifest/" + id.replace("/", "%2F"), manifest.toString().getBytes(StandardCharsets.UTF_8));
         peer.put("/" + Builds.prefix(id) + "/m.gguf", model);
         return manifest.path("aggregate_sha256").textValue();
+    }
+
+    private String coordinator() {
+        return CoordinatorAddress.parse(peer.url()).toString();
     }
 
     private List<String> offered() {
@@ -247,7 +255,7 @@ class OfferedModelsTest {
         models.desired(List.of(target("n", "org/n-2", "org/n-1")));
         awaitOffered("own", "org/n-1", "org/n-2");
         await().untilAsserted(() -> assertThat(state("org/n-2")).as("loaded, since the one before was").isEqualTo(ModelState.READY));
-        await().untilAsserted(() -> assertThat(store.aliases()).containsEntry("n", "org/n-2"));
+        await().untilAsserted(() -> assertThat(store.aliases(coordinator())).containsEntry("n", "org/n-2"));
         assertThat(offering.switches).isEmpty();
 
         models.desired(List.of(target("n", "org/n-2", null)));
@@ -271,7 +279,7 @@ class OfferedModelsTest {
         await().untilAsserted(() -> assertThat(state("org/n-2")).isEqualTo(ModelState.FAILED));
         models.desired(List.of(target("n", "org/n-2", null)));
         awaitOffered("own", "org/n-1", "org/n-2");
-        assertThat(store.aliases()).containsEntry("n", "org/n-1");
+        assertThat(store.aliases(coordinator())).containsEntry("n", "org/n-1");
         assertThat(state("org/n-1")).isEqualTo(ModelState.READY);
         assertThat(offering.switches).isEmpty();
     }
@@ -294,11 +302,13 @@ class OfferedModelsTest {
                     .findFirst().flatMap(status -> status.lastError())).isPresent());
             assertThat(state("org/n-1")).as("held, and nobody agreed to a switch").isEqualTo(ModelState.READY);
         }
-        offering.agrees = true;
-        models.desired(List.of(target("n", "org/n-2", "org/n-1")));
-
-        await().untilAsserted(() -> assertThat(state("org/n-2")).isEqualTo(ModelState.READY));
-        assertThat(state("org/n-1")).isEqualTo(ModelState.UNLOADED);
+        await().untilAsserted(() -> assertThat(offering.asked).isEqualTo(1));
+        for (int i = 0; i < 5; i++) {
+            models.desired(List.of(target("n", "org/n-2", "org/n-1")));
+            models.desired(List.of(target("n", "org/n-2", "org/n-1"), target("o", "org/none" + i, null)));
+        }
+        await().untilAsserted(() -> assertThat(models.downloads()).extracting(Download::buildId).contains("org/none4"));
+        assertThat(offering.asked).as("a switch that was not possible is not tried again at once").isEqualTo(1);
     }
 
     @Test
@@ -366,7 +376,7 @@ class OfferedModelsTest {
         var news = new RecordedNews();
         models.prefetch("org/n", 0, news);
         news.untilOver();
-        store.remember("n", "org/n");
+        store.remember(coordinator(), Map.of("n", "org/n"));
         stop();
 
         start(Long.MAX_VALUE, true);
@@ -381,10 +391,10 @@ class OfferedModelsTest {
         try (FilePeer other = FilePeer.open()) {
             start(Long.MAX_VALUE, true);
             models.close();
-            models = OfferedModels.open(new OfferedModels.Parts(engine, withoutBuilds(), entry -> ServedModel.of(entry,
+            models = OfferedModels.open(new OfferedModels.Parts(engine, withoutBuilds(), catalog::isOwners, entry -> ServedModel.of(entry,
                     AgentConfig.of(ConfigValues.DEFAULTS), MACHINE, true), store, Optional.of(BuildDownloads.start(
                     new Catalogue(new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(other.url()), Map.of(), Optional.empty())), Optional.empty()),
-                    new BuildFetch(store, BuildFetch.Settings.of(0), InstantSource.system()))), CoordinatorAddress.parse(other.url()).toString()));
+                    new BuildFetch(store, BuildFetch.Settings.of(0, Long.MAX_VALUE), InstantSource.system()))), CoordinatorAddress.parse(other.url()).toString()));
             assertThat(offered()).containsExactly("own");
         }
         assertThat(catalog.remove("org/n")).isTrue();
@@ -394,6 +404,65 @@ class OfferedModelsTest {
     private ServedModels withoutBuilds() {
         served.remove("org/n");
         return served;
+    }
+
+    @Test
+    void noRoomForTwoMeansASwitchInWhichTheOneBeforeGivesItsOwn() throws Exception {
+        stop();
+        start(9_300, true);
+        offer("org/n-1", 2);
+        offer("org/n-2", 3);
+        models.desired(List.of(target("n", "org/n-1", null)));
+        awaitOffered("own", "org/n-1");
+        models.load("org/n-1");
+        ModelLease held = engine.acquire("org/n-1");
+        offering.beforeChange = held::close;
+
+        models.desired(List.of(target("n", "org/n-2", "org/n-1")));
+
+        await().untilAsserted(() -> assertThat(state("org/n-2")).isEqualTo(ModelState.READY));
+        assertThat(state("org/n-1")).isEqualTo(ModelState.UNLOADED);
+    }
+
+    @Test
+    void namesOfTheOwnersFilesAreNotTheCoordinatorsToGive() throws Exception {
+        AgentHome home = new AgentHome(folder.resolve("home"), folder.resolve("cache"));
+        Path mine = TinyModels.llama(9).write(home.models().resolve("mine.gguf"));
+        offer("mine", 2);
+        offer("org/n", 3);
+        var refused = new RecordedNews();
+        models.prefetch("mine", 0, refused);
+        assertThat(refused.untilOver()).containsExactly("this id is taken here");
+        models.desired(List.of(target("mine", "org/n", null), target("x", "mine", null), target("/abs", "org/n", null), target("n", "/abs", null)));
+        awaitOffered("own", "org/n");
+        await().untilAsserted(() -> assertThat(store.aliases(coordinator())).containsEntry("mine", "org/n"));
+
+        var catalog = new ModelCatalog(home, AgentConfig.of(ConfigValues.DEFAULTS));
+        assertThat(catalog.find("mine").files()).containsExactly(mine);
+        assertThat(catalog.find(mine.toString()).files()).containsExactly(mine);
+        assertThat(store.list()).extracting(FetchedBuild::id).containsExactly("org/n");
+        assertThat(store.aliases(coordinator())).doesNotContainKey("/abs");
+    }
+
+    @Test
+    void whatTheOwnerOrAnotherCoordinatorFetchedIsNotTheCoordinatorsToDelete() throws Exception {
+        offer("org/owners", 2);
+        offer("org/others", 3);
+        offer("org/n", 4);
+        try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(peer.url()), Map.of(), Optional.empty()));
+                Catalogue catalogue = new Catalogue(http, Optional.empty())) {
+            var fetch = new BuildFetch(store, BuildFetch.Settings.of(0, Long.MAX_VALUE), InstantSource.system());
+            fetch.run(catalogue.manifest("org/owners"), coordinator(), true, catalogue, (_, _) -> { });
+            fetch.run(catalogue.manifest("org/others"), "wss://other.example/ws/provider", false, catalogue, (_, _) -> { });
+        }
+        models.desired(List.of(target("a", "org/n", "org/owners"), target("b", "org/n", "org/others")));
+        awaitOffered("own", "org/n");
+        models.desired(List.of(target("a", "org/n", null), target("b", "org/n", null)));
+        models.desired(List.of());
+        models.close(); // whatever it had to do is done, or never will be
+
+        assertThat(store.list()).extracting(FetchedBuild::id).containsExactly("org/n", "org/others", "org/owners");
+        assertThat(offering.switches).isEmpty();
     }
 
     @Test

@@ -44,15 +44,16 @@ public final class BuildFetch {
      * How it goes about it.
      *
      * @param reserveBytes of the disk that stay free
+     * @param quotaBytes that builds fetched for coordinators may take together
      * @param attempts in a row that bring no byte, after which it gives up
      * @param pause before the second attempt; doubles, up to a minute
      */
-    public record Settings(long reserveBytes, int attempts, Duration pause) {
+    public record Settings(long reserveBytes, long quotaBytes, int attempts, Duration pause) {
         private static final Duration LONGEST = Duration.ofMinutes(1);
 
         /** Five attempts, from one second. */
-        public static Settings of(long reserveBytes) {
-            return new Settings(reserveBytes, 5, Duration.ofSeconds(1));
+        public static Settings of(long reserveBytes, long quotaBytes) {
+            return new Settings(reserveBytes, quotaBytes, 5, Duration.ofSeconds(1));
         }
 
         Duration pauseAfter(int failures) {
@@ -79,11 +80,13 @@ public final class BuildFetch {
      * Fetches what is missing.
      *
      * @param coordinator address of the coordinator that the manifest is of
+     * @param isOwners whether the machine's owner asks for it; the quota is for what coordinators ask for
      * @return the build, which may have been here already
      * @throws AgentException {@code BUILD_INVALID} when it is no GGUF model that can be loaded, {@code DISK_FULL}, {@code DOWNLOAD_FAILED}
      * @throws InterruptedException when the calling thread is interrupted
      */
-    public FetchedBuild run(BuildManifest manifest, String coordinator, BuildSource source, Progress progress) throws InterruptedException {
+    public FetchedBuild run(BuildManifest manifest, String coordinator, boolean isOwners, BuildSource source, Progress progress)
+            throws InterruptedException {
         List<BuildManifest.File> files = manifest.modelFiles();
         Optional<FetchedBuild> there = store.find(manifest);
         if (there.isPresent()) {
@@ -93,7 +96,7 @@ public final class BuildFetch {
             Path partial = store.partial(manifest);
             try (FileChannel channel = FileChannel.open(partial.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
                     FileLock _ = lock(channel, manifest)) {
-                checkRoom(manifest, partial);
+                checkRoom(manifest, partial, isOwners);
                 var state = new State(manifest, progress);
                 for (BuildManifest.File file : files) {
                     Path target = partial.resolve(file.path());
@@ -102,10 +105,10 @@ public final class BuildFetch {
                 }
                 checkModel(manifest, partial, files);
                 Files.deleteIfExists(partial.resolve(LOCK));
-                return store.finish(manifest, partial, coordinator, wall.instant());
+                return store.finish(manifest, partial, coordinator, isOwners, wall.instant());
             }
         } catch (IOException e) {
-            throw new AgentException(ErrorCode.DOWNLOAD_FAILED, "build " + manifest.modelId() + " cannot be written: " + e.getMessage(), e);
+            throw new AgentException(ErrorCode.DOWNLOAD_FAILED, "build " + manifest.modelId() + " cannot be written: " + e.getClass().getSimpleName(), e);
         }
     }
 
@@ -121,7 +124,7 @@ public final class BuildFetch {
         throw new AgentException(ErrorCode.DOWNLOAD_FAILED, "build " + manifest.modelId() + " is being fetched already");
     }
 
-    private void checkRoom(BuildManifest manifest, Path partial) throws IOException {
+    private void checkRoom(BuildManifest manifest, Path partial, boolean isOwners) throws IOException {
         long missing = 0;
         for (BuildManifest.File file : manifest.modelFiles()) {
             Path target = partial.resolve(file.path());
@@ -132,6 +135,11 @@ public final class BuildFetch {
         if (missing > free - settings.reserveBytes()) {
             throw new AgentException(ErrorCode.DISK_FULL, "build " + manifest.modelId() + " needs " + missing + " more bytes; the disk has " + free
                     + " free, of which " + settings.reserveBytes() + " are kept");
+        }
+        long taken = store.list().stream().filter(build -> !build.isOwners()).mapToLong(FetchedBuild::bytes).sum();
+        if (!isOwners && taken + manifest.modelBytes() > settings.quotaBytes()) {
+            throw new AgentException(ErrorCode.DISK_FULL, "build " + manifest.modelId() + " has " + manifest.modelBytes()
+                    + " bytes; builds of coordinators take " + taken + " of " + settings.quotaBytes() + " already");
         }
     }
 

@@ -19,7 +19,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
@@ -67,26 +69,37 @@ public final class BuildStore {
         return list().stream().filter(build -> build.id().equals(id)).findFirst();
     }
 
-    /** Returns which build each name of the catalogue means here: those that {@link #remember} was told. */
-    public Map<String, String> aliases() {
+    /** Returns which build each name of a coordinator's catalogue means here, as {@link #remember} was told; mutable, in the order of names. */
+    public Map<String, String> aliases(String coordinator) {
         var aliases = new TreeMap<String, String>();
-        try {
-            JSON.readTree(Files.readString(root.resolve(ALIASES))).properties().forEach(entry -> aliases.put(entry.getKey(), entry.getValue().asText()));
-        } catch (IOException e) {
-            return Map.of(); // none yet, or damaged: the coordinator says them again
-        }
+        allAliases().path(coordinator).properties().forEach(entry -> aliases.put(entry.getKey(), entry.getValue().asText()));
         return aliases;
     }
 
-    /** Keeps that a name of the catalogue means a build from now on. One thread at a time. */
-    public void remember(String alias, String buildId) {
-        var aliases = new TreeMap<>(aliases());
-        if (buildId.equals(aliases.put(alias, buildId))) {
-            return;
+    /** Returns the builds that a name means, in any coordinator's catalogue. */
+    public Set<String> meanings(String alias) {
+        var builds = new TreeSet<String>();
+        allAliases().forEach(ofOne -> builds.add(ofOne.path(alias).asText("")));
+        builds.remove("");
+        return builds;
+    }
+
+    private JsonNode allAliases() {
+        try {
+            return JSON.readTree(Files.readString(root.resolve(ALIASES)));
+        } catch (IOException e) {
+            return JSON.createObjectNode(); // none yet, or damaged: coordinators say them again
         }
+    }
+
+    /** Keeps what the names of a coordinator's catalogue mean, in place of what was kept before. One thread at a time. */
+    public void remember(String coordinator, Map<String, String> aliases) {
+        ObjectNode all = allAliases() instanceof ObjectNode object ? object : JSON.createObjectNode();
+        ObjectNode ofOne = all.putObject(coordinator);
+        aliases.forEach(ofOne::put);
         try {
             AtomicFile.createDirectory(root);
-            AtomicFile.write(root.resolve(ALIASES), JSON.writerWithDefaultPrettyPrinter().writeValueAsString(aliases));
+            AtomicFile.write(root.resolve(ALIASES), all.toPrettyString());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + root.resolve(ALIASES), e);
         }
@@ -112,7 +125,7 @@ public final class BuildStore {
             if (files.isEmpty() || json.path("id").asText().isEmpty()) {
                 return Optional.empty();
             }
-            return Optional.of(new FetchedBuild(json.path("id").asText(), json.path("coordinator").asText(), json.path("version").asText(),
+            return Optional.of(new FetchedBuild(json.path("id").asText(), json.path("coordinator").asText(), json.path("is_owners").asBoolean(), json.path("version").asText(),
                     json.path("aggregate_sha256").asText(), folder, files, json.path("bytes").asLong(),
                     Instant.parse(json.path("fetched_at").asText())));
         } catch (IOException | DateTimeException e) {
@@ -156,9 +169,9 @@ public final class BuildStore {
     }
 
     /** Turns a folder whose files are whole and checked into a build. */
-    FetchedBuild finish(BuildManifest manifest, Path partial, String coordinator, Instant now) throws IOException {
+    FetchedBuild finish(BuildManifest manifest, Path partial, String coordinator, boolean isOwners, Instant now) throws IOException {
         ObjectNode json = JSON.createObjectNode();
-        json.put("id", manifest.modelId()).put("coordinator", coordinator).put("version", manifest.version())
+        json.put("id", manifest.modelId()).put("coordinator", coordinator).put("is_owners", isOwners).put("version", manifest.version())
                 .put("aggregate_sha256", manifest.aggregateSha256()).put("bytes", manifest.modelBytes()).put("fetched_at", now.toString());
         var files = json.putArray("files");
         manifest.modelFiles().forEach(file -> files.add(file.path()));

@@ -11,13 +11,14 @@ import java.util.List;
  *
  * @param id the build's id, which is the model's towards clients
  * @param coordinator address of the coordinator whose catalogue it is of
+ * @param isOwners whether the machine's owner had it fetched, and not the coordinator
  * @param aggregateSha256 as in {@link BuildManifest}
  * @param folder holds its files and its record
  * @param files the model's, in order; absolute
  * @param bytes of these files
  * @param fetchedAt when it was whole
  */
-public record FetchedBuild(String id, String coordinator, String version, String aggregateSha256, Path folder, List<Path> files, long bytes,
+public record FetchedBuild(String id, String coordinator, boolean isOwners, String version, String aggregateSha256, Path folder, List<Path> files, long bytes,
         Instant fetchedAt) {
     public FetchedBuild {
         files = List.copyOf(files);

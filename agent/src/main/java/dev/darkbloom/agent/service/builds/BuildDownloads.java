@@ -26,6 +26,8 @@ public final class BuildDownloads implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(BuildDownloads.class);
     /** Builds that wait; a coordinator that wants more is refused. */
     private static final int MOST_WAITING = 64;
+    /** Askers that one download tells how it goes on. */
+    private static final int MOST_LISTENERS = 16;
     /** Ended downloads that {@link #recent} still shows. */
     private static final int SHOWN_ENDED = 8;
 
@@ -70,6 +72,9 @@ public final class BuildDownloads implements AutoCloseable {
             Optional<Download> same = underway().stream()
                     .filter(other -> other.buildId().equals(buildId) && other.aggregateSha256().equals(aggregateSha256)).findFirst();
             if (same.isPresent() && !(same.get() == current && cancelled)) {
+                if (same.get().listeners.size() >= MOST_LISTENERS) {
+                    throw new AgentException(ErrorCode.QUEUE_FULL, "build " + buildId + " was asked for " + MOST_LISTENERS + " times");
+                }
                 same.get().listeners.add(listener);
                 return same.get();
             }
@@ -206,7 +211,7 @@ public final class BuildDownloads implements AutoCloseable {
             throw new AgentException(ErrorCode.BUILD_MISSING, "the catalogue has another state of this build than the one that is wanted");
         }
         download.at(0, manifest.modelBytes());
-        return fetch.run(manifest, catalogue.address().toString(), catalogue, download::at);
+        return fetch.run(manifest, catalogue.address().toString(), false, catalogue, download::at);
     }
 
     /** Ends what runs; the rest is not begun. Waits for the thread. */

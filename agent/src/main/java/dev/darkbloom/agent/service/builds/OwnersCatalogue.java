@@ -60,7 +60,7 @@ public final class OwnersCatalogue implements AutoCloseable {
                 store,
                 config.models().entrySet().stream().filter(model -> model.getValue().path().isPresent()).map(Map.Entry::getKey)
                         .collect(Collectors.toSet()),
-                new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes()), InstantSource.system()));
+                new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes(), downloads.quota().bytes()), InstantSource.system()));
     }
 
     /** Returns the coordinator's address. */
@@ -84,7 +84,7 @@ public final class OwnersCatalogue implements AutoCloseable {
     public FetchedBuild download(String buildId, BuildFetch.Progress progress) throws InterruptedException {
         BuildManifest manifest = catalogue.manifest(buildId);
         progress.at(0, manifest.modelBytes());
-        return fetch.run(manifest, catalogue.address().toString(), catalogue, progress);
+        return fetch.run(manifest, catalogue.address().toString(), true, catalogue, progress);
     }
 
     /** Returns rows as a JSON array; names are stable and carry their unit. */

@@ -41,6 +41,8 @@ class BuildFetchTest {
     private final ScriptedSource source = new ScriptedSource();
     private final List<Long> progress = new ArrayList<>();
     private BuildStore store;
+    private long quota = Long.MAX_VALUE;
+    private boolean isOwners;
 
     @BeforeEach
     void makeBuild() {
@@ -111,8 +113,8 @@ class BuildFetchTest {
     }
 
     private FetchedBuild fetch(long reserve) throws InterruptedException {
-        return new BuildFetch(store, new BuildFetch.Settings(reserve, 3, Duration.ofMillis(1)), InstantSource.fixed(Instant.EPOCH))
-                .run(manifest(), "wss://c.example/ws/provider", source, (done, total) -> {
+        return new BuildFetch(store, new BuildFetch.Settings(reserve, quota, 3, Duration.ofMillis(1)), InstantSource.fixed(Instant.EPOCH))
+                .run(manifest(), "wss://c.example/ws/provider", isOwners, source, (done, total) -> {
                     assertThat(total).isEqualTo(files.get("q8/tiny.gguf").length);
                     progress.add(done);
                 });
@@ -279,8 +281,8 @@ class BuildFetchTest {
     void anotherStateOfABuildStandsBesideTheFirstAndComesFirst() throws Exception {
         FetchedBuild first = fetch();
         files.put("q8/tiny.gguf", TinyModels.llama(8).toBytes());
-        FetchedBuild second = new BuildFetch(store, BuildFetch.Settings.of(0), InstantSource.fixed(Instant.EPOCH.plusSeconds(1)))
-                .run(manifest(), "c", source, (_, _) -> { });
+        FetchedBuild second = new BuildFetch(store, BuildFetch.Settings.of(0, Long.MAX_VALUE), InstantSource.fixed(Instant.EPOCH.plusSeconds(1)))
+                .run(manifest(), "c", false, source, (_, _) -> { });
 
         assertThat(store.list()).containsExactly(second, first);
         assertThat(store.find(ID)).contains(second);
@@ -301,12 +303,28 @@ class BuildFetchTest {
     }
 
     @Test
-    void namesAreKept() {
-        assertThat(store.aliases()).isEmpty();
-        store.remember("m", ID);
-        store.remember("n", "x");
-        store.remember("m", "org/m.2");
+    void coordinatorsHaveAQuotaTogetherAndTheOwnerHasNone() throws Exception {
+        quota = files.get("q8/tiny.gguf").length - 1;
+        assertThatThrownBy(this::fetch).hasMessageContaining("builds of coordinators take 0 of")
+                .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DISK_FULL));
 
-        assertThat(new BuildStore(store.root()).aliases()).isEqualTo(Map.of("m", "org/m.2", "n", "x"));
+        isOwners = true;
+        FetchedBuild build = fetch();
+        assertWhole(build);
+        assertThat(build.isOwners()).isTrue();
+    }
+
+    @Test
+    void namesAreKeptForEachCoordinator() {
+        assertThat(store.aliases("a")).isEmpty();
+        store.remember("a", Map.of("m", ID, "n", "x"));
+        store.remember("b", Map.of("m", "org/m.2"));
+        store.remember("a", Map.of("m", ID));
+
+        var again = new BuildStore(store.root());
+        assertThat(again.aliases("a")).isEqualTo(Map.of("m", ID));
+        assertThat(again.aliases("b")).isEqualTo(Map.of("m", "org/m.2"));
+        assertThat(again.meanings("m")).containsExactly(ID, "org/m.2");
+        assertThat(again.meanings("n")).isEmpty();
     }
 }

@@ -40,7 +40,8 @@ class GatesTest {
     private Optional<Instant> challenge = Optional.of(NOW.minusSeconds(10));
     private Optional<LinkStatus.Trust> trust = Optional.empty();
     private List<Mismatch> mismatches = List.of();
-    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of("m"), NOW));
+    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "hardware", "online", List.of("m"), NOW));
+    private Optional<Instant> served = Optional.of(NOW.minusSeconds(3));
     private Optional<LinkStatus.Manifest> manifest = Optional.of(new LinkStatus.Manifest(true, NOW));
     private String backend = "inprocess-mlx";
     private boolean later;
@@ -49,7 +50,7 @@ class GatesTest {
     private ModelState model = ModelState.READY;
     private Optional<String> modelError = Optional.empty();
     private Thermal thermal = Thermal.measured(ThermalState.NOMINAL, "sensor");
-    private boolean loggedIn = true;
+    private Gates.Account account = new Gates.Account.Here();
 
     private Map<String, Double> catalogueGb = Map.of();
     private long memoryBytes = 16L << 30;
@@ -57,7 +58,7 @@ class GatesTest {
     @Test
     void aNodeOfWhichEverythingIsProvedIsEligible() {
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
-        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "backend", "catalogue",
+        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "version", "backend", "catalogue",
                 "runtime", "memory", "thermal", "schedule", "drain");
         assertThat(gates().list()).allSatisfy(gate -> assertThat(gate.provenAt()).isPresent());
     }
@@ -84,11 +85,21 @@ class GatesTest {
 
     @Test
     void aMissingLoginDoesNotStopWork() {
-        loggedIn = false;
+        account = new Gates.Account.None();
 
         assertThat(gate("login").verdict()).isEqualTo(Verdict.FAIL);
         assertThat(gate("login").isRequired()).isFalse();
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+    }
+
+    @Test
+    void aLoginThatIsNoneHereIsNamedWithItsRemedy() {
+        account = new Gates.Account.Elsewhere("wss://a.example/ws/provider");
+        assertThat(gate("login").detail()).startsWith("logged in at wss://a.example/ws/provider, not at wss://c.example/ws/provider");
+
+        account = new Gates.Account.Damaged("the file holds something else");
+        assertThat(gate("login")).extracting(Gate::verdict, Gate::detail, Gate::remedy)
+                .containsExactly(Verdict.FAIL, "the file holds something else", "run: darkbloom-agent login");
     }
 
     @Test
@@ -99,13 +110,43 @@ class GatesTest {
     }
 
     @Test
-    void aNodeWithoutTrustIsNotRoutedAndAnUnlistedOneIsUnknown() {
-        listed = Optional.of(new LinkStatus.Listing(true, "none", "online", List.of("m"), NOW));
-        assertThat(failed("trust").detail()).contains("none");
-
+    void whatACoordinatorDoesNotTellIsUnknownUntilItRoutesARequestHere() {
+        served = Optional.empty();
+        manifest = Optional.empty();
         listed = Optional.empty();
-        assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
+        backend = "llama.cpp";
+        var unknown = List.of("trust", "version", "backend", "catalogue", "runtime");
+        assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
+                .containsExactly(Verdict.UNKNOWN, Optional.empty()));
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+
+        served = Optional.of(NOW.minusSeconds(7));
+        assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
+                .containsExactly(Verdict.PASS, served));
+        assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+
+        state = LinkState.WAITING; // it was another connection
+        assertThat(gate("version").verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"hardware, online, PASS", "self_signed, online, UNKNOWN", "none, online, UNKNOWN", "'', '', UNKNOWN", "hardware, untrusted, FAIL",
+            "self_signed, offline, FAIL"})
+    void aTrustLevelProvesOnlyWhatNoFloorCanExceed(String level, String status, Verdict verdict) {
+        served = Optional.empty();
+        listed = Optional.of(new LinkStatus.Listing(true, level, status, List.of("m"), NOW));
+
+        assertThat(gate("trust").verdict()).isEqualTo(verdict);
+        served = Optional.of(NOW);
+        assertThat(gate("trust").verdict()).isEqualTo(verdict == Verdict.FAIL ? Verdict.FAIL : Verdict.PASS);
+    }
+
+    @Test
+    void theVersionThatIsRegisteredIsNamed() {
+        served = Optional.empty();
+
+        assertThat(gate("version").detail()).isEqualTo("registered as 0.4.9; coordinators do not tell their minimum");
+        assertThat(gates().list()).filteredOn(gate -> gate.verdict() == Verdict.UNKNOWN).extracting(Gate::name).containsExactly("version");
     }
 
     @Test
@@ -118,7 +159,7 @@ class GatesTest {
     @Test
     void aClaimedPostureSaysThatItIsClaimed() {
         claimed = TestPosture.ELIGIBLE;
-        assertThat(gate("posture").detail()).startsWith("test posture");
+        assertThat(List.of("posture", "trust", "challenge")).allSatisfy(name -> assertThat(gate(name).detail()).startsWith("test posture: "));
 
         claimed = new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical"));
         assertThat(failed("posture").detail()).contains("sip_enabled");
@@ -140,6 +181,7 @@ class GatesTest {
     @Test
     void anHonestEngineNameIsUnknownToTheOriginalCoordinators() {
         backend = "llama.cpp";
+        served = Optional.empty();
 
         assertThat(gate("backend").verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
@@ -150,6 +192,7 @@ class GatesTest {
     void anEngineNameOpensTheGateOfItsOwnEraOnly(String name, boolean isLater, Verdict verdict) {
         backend = name;
         later = isLater;
+        served = Optional.empty();
 
         assertThat(gate("backend").verdict()).isEqualTo(verdict);
     }
@@ -172,6 +215,7 @@ class GatesTest {
         assertThat(failed("runtime").detail()).contains("no runtime manifest");
 
         manifest = Optional.empty();
+        served = Optional.empty();
         assertThat(gate("runtime").verdict()).isEqualTo(Verdict.UNKNOWN);
     }
 
@@ -230,17 +274,18 @@ class GatesTest {
     private Gates gates() {
         var config = new AgentConfig.Coordinator(Optional.empty(), Optional.empty(), false, Duration.ofSeconds(5), backend, Optional.empty(),
                 Optional.empty(), false, claimed,
-                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0)));
+                new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
-                Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest, catalogueGb,
+                Optional.of(NOW), Optional.of(NOW), challenge, served, later, trust, mismatches, listed, manifest, catalogueGb,
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, loggedIn, posture, metrics, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, "0.4.9", posture, metrics, NOW));
     }
 
     private static Posture posture(boolean proved) {
         var flag = new Finding<>(proved ? Optional.of(true) : Optional.<Boolean>empty(), "because", NOW);
-        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("ab"), "files", NOW));
+        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("cd"), "libraries", NOW),
+                new Finding<>(Optional.of("ab"), "files", NOW));
     }
 }
