@@ -182,6 +182,7 @@ final class Answer implements AutoCloseable {
             if (choice.drain()) {
                 any = true;
                 lastSent = nanoClock.nanoTime();
+                sink.progressed();
             }
             if (choice.isFinished()) {
                 boolean stopped = choice.foundStop() >= 0 && choice.foundStop() < stopStrings;

@@ -57,12 +57,22 @@ public interface ResponseSink {
     void onGone(Runnable action);
 
     /**
+     * The request's model is known and is loaded next, unless it is there already.
+     *
+     * @throws dev.darkbloom.agent.base.AgentException when it need not be
+     */
+    default void chosen(String modelId) {}
+
+    /**
      * The prompt is ready and will be submitted next.
      *
      * @param promptTokens of the longest prompt
      * @throws dev.darkbloom.agent.base.AgentException when it need not be
      */
     default void prepared(String modelId, int promptTokens) {}
+
+    /** Tokens came from the engine, whether or not there is an event of them: they may be held back, or wait for the end. */
+    default void progressed() {}
 
     /** Tells what an answer took, once, before {@link #document} or {@link #endStream}; for those who account for it. */
     default void used(Usage usage) {}

@@ -5,6 +5,9 @@ import dev.darkbloom.agent.base.Closer;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.ContentArena;
+import dev.darkbloom.agent.content.JsonScanner;
+import dev.darkbloom.agent.content.JsonScanner.Kind;
+import dev.darkbloom.agent.content.Slice;
 import dev.darkbloom.agent.engine.GenerationRequest;
 import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.llama.Grammar;
@@ -26,6 +29,7 @@ final class TextEndpoint {
         Sampling.read(body, SamplingDefaults.NONE); // refuses bad numbers before a model is loaded for them
         boolean echo = checkedEcho(body, form);
         checkBestOf(body, form);
+        checkPrompts(body);
         String model = context.modelName(body);
         try (Closer closer = new Closer()) {
             Constraint constraint = closer.add(Constraint.read(body));
@@ -58,7 +62,7 @@ final class TextEndpoint {
                 }
                 choice.submit(lease, new GenerationRequest(context.id(), tokens.segment(), tokens.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), number)), grammar(constraint, tokenizer), form.topLogprobs(),
-                        context.deadlineNanos(), form.reusesCache(), choice.ring()));
+                        context.deadlineNanos(), context.origin(), form.reusesCache(), choice.ring()));
             }
             answer.run();
         }
@@ -77,6 +81,19 @@ final class TextEndpoint {
             throw AgentException.ofParam(ErrorCode.UNSUPPORTED_PARAMETER, "echo", "echo together with logprobs is not supported");
         }
         return echo;
+    }
+
+    /** A coordinator settles one answer, so several prompts are as {@code n} above 1. */
+    private void checkPrompts(RequestBody body) {
+        JsonScanner json = body.json();
+        Slice prompt = body.value("prompt");
+        if (!context.isRelayed() || prompt.isEmpty() || json.kind(prompt) != Kind.ARRAY || json.count(prompt) < 2) {
+            return;
+        }
+        JsonScanner.Cursor elements = json.elements(prompt);
+        if (elements.next() && json.kind(elements.value()) != Kind.NUMBER) { // an array of tokens is one prompt
+            throw RequestBody.invalid("prompt", "several prompts are not answered through a coordinator");
+        }
     }
 
     /** Several candidates of which the best is kept would need as many answers; asking for no more than are returned is fine. */

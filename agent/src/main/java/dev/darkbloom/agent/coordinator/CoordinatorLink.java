@@ -13,6 +13,7 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -30,8 +31,6 @@ import org.slf4j.LoggerFactory;
 public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration LOOP_LIMIT = Duration.ofSeconds(2);
-    /** What a coordinator that knows drains is given to settle; one that does not never answers. */
-    private static final long DRAIN_ACK_MILLIS = 2_000;
     /** What each step of a switch of models may take; settling what was accepted may take the coordinator a while. */
     private static final long REPLACE_MILLIS = 30_000;
     /** Connections in a row that another agent of this machine may take over before this one gives way. */
@@ -53,7 +52,9 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     private final Thread thread;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private Session session; // guarded by lock, as are the next three
+    private Session session; // guarded by lock, as are the next five
+    private Instant barrierOf; // the connection on which the end was announced
+    private String barrier = "";
     private boolean stopping;
     private boolean hurry;
     private long renewals;
@@ -347,22 +348,46 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     }
 
     /**
-     * Takes nothing new, and waits until what runs has ended; the connection stays. Calling it again goes on waiting.
+     * Takes nothing new, and waits until what runs has ended and, where the coordinator knows drains, until it says that what was answered is
+     * settled there (provider protocol, 11). The connection stays. Calling it again goes on waiting.
      *
-     * @return whether all has ended in time
+     * @return whether all that came true in time
      */
     public boolean drain(Duration patience) throws InterruptedException {
+        long deadline = System.nanoTime() + patience.toNanos();
         if (!desk.isEnding()) {
             desk.drain();
             board.draining();
             ask(Session::heartbeat);
-            if (board.isLater()) {
-                String id = UUID.randomUUID().toString();
-                ask(at -> at.send(new AgentMessage.ProviderDrain(id)));
-                board.awaitDrained(id, Math.min(DRAIN_ACK_MILLIS, patience.toMillis()));
-            }
         }
-        return desk.awaitNone(patience);
+        announceEnd();
+        if (!desk.awaitNone(patience)) {
+            return false;
+        }
+        Optional<String> announced = announceEnd(); // of another connection perhaps, than before
+        return announced.isEmpty()
+                || board.awaitDrained(announced.get(), Math.max(0, (deadline - System.nanoTime()) / 1_000_000))
+                || board.laterConnection().isEmpty(); // nobody is left to settle with
+    }
+
+    /** Tells the coordinator, once on a connection, that this node will leave; returns by which id it acknowledges that, if it knows drains. */
+    private Optional<String> announceEnd() {
+        lock.lock();
+        try {
+            Optional<Instant> connection = board.laterConnection();
+            if (connection.isEmpty()) {
+                return Optional.empty();
+            }
+            if (!connection.get().equals(barrierOf)) {
+                barrierOf = connection.get();
+                barrier = UUID.randomUUID().toString();
+                String id = barrier;
+                ask(at -> at.send(new AgentMessage.ProviderDrain(id)));
+            }
+            return Optional.of(barrier);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Closes the connection and ends what still runs. A second call does nothing. */

@@ -14,7 +14,7 @@ import java.util.OptionalLong;
  * @param readMs from the slot to the first token: the median of requests about as long, or the prompt at the observed rate
  * @param readP90Ms the same, of nine in ten
  * @param leastReadMs the smaller of those two medians: a prompt whose beginning is cached takes less than its length says
- * @param isKnown whether there was anything to tell from; if not, times are 0
+ * @param isKnown whether there was anything to tell from; if not, times but {@code loadMs} are 0
  * @param isMeasured whether times are those of requests about as long
  */
 record FirstContent(double loadMs, double queueMs, double readMs, double readP90Ms, double leastReadMs, boolean isKnown, boolean isMeasured) {
@@ -32,7 +32,8 @@ record FirstContent(double loadMs, double queueMs, double readMs, double readP90
         double median = half.isPresent() ? half.getAsLong() / NANOS_PER_MILLI : atRate;
         double slow = most.isPresent() ? most.getAsLong() / NANOS_PER_MILLI : atRate * SLOW;
         boolean isLoaded = model.state() == ModelState.READY;
-        return new FirstContent(isLoaded ? 0 : model.health().loadMillis(), queueMs(model, promptTokens, maxTokens), median, slow,
+        double loadLeft = isLoaded ? 0 : model.state() == ModelState.LOADING ? 1 - model.loadProgress() : 1;
+        return new FirstContent(loadLeft * model.health().loadMillis(), queueMs(model, promptTokens, maxTokens), median, slow,
                 prefill > 0 ? Math.min(median, atRate) : median, prefill > 0 || half.isPresent(), half.isPresent() && isLoaded);
     }
 
@@ -64,6 +65,6 @@ record FirstContent(double loadMs, double queueMs, double readMs, double readP90
 
     /** Returns the least that the first token takes, in milliseconds; 0 when nothing is known. */
     double leastMs() {
-        return isKnown ? queueMs + leastReadMs : 0;
+        return loadMs + (isKnown ? queueMs + leastReadMs : 0);
     }
 }

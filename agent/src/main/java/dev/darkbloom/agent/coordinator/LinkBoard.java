@@ -43,7 +43,8 @@ final class LinkBoard {
     private int told;
     private String drainedId = "";
     private ModelsReplaceAck replaced;
-    private long attempted; // these four only grow
+    private long challengesIgnored; // these five only grow
+    private long attempted;
     private long registrations;
     private long heartbeats;
     private final Map<LinkEnd.Kind, Long> ends = new EnumMap<>(LinkEnd.Kind.class);
@@ -121,6 +122,15 @@ final class LinkBoard {
         }
     }
 
+    /** Counts a challenge that was not answered for its form. */
+    synchronized void challengeIgnored() {
+        challengesIgnored++;
+    }
+
+    synchronized long challengesIgnored() {
+        return challengesIgnored;
+    }
+
     synchronized void served() {
         if (connectedAt != null) { // an answer may end when its connection has
             lastServed = wall.instant();
@@ -156,6 +166,9 @@ final class LinkBoard {
     }
 
     synchronized void mismatches(List<Mismatch> found) {
+        if (found.isEmpty() && !mismatches.isEmpty() && mayTell()) {
+            log.info("the coordinator accepts the hashes of this agent again");
+        }
         if (!found.isEmpty() && mismatches.isEmpty() && mayTell()) {
             log.warn("the coordinator does not accept hashes of this agent; it routes nothing here components={}",
                     found.stream().limit(MOST_MISMATCHES).map(one -> plain(one.component())).toList());
@@ -184,12 +197,18 @@ final class LinkBoard {
         notifyAll();
     }
 
-    /** Waits for the acknowledgement of a drain; returns whether it came in time. */
+    /** Returns when the present connection registered, if it is to a coordinator that knows drains. */
+    synchronized Optional<Instant> laterConnection() {
+        return later ? Optional.ofNullable(connectedAt) : Optional.empty();
+    }
+
+    /** Waits for the acknowledgement of a drain; returns whether it came in time and before the connection ended. */
     synchronized boolean awaitDrained(String id, long millis) throws InterruptedException {
         long deadline = System.nanoTime() + millis * 1_000_000;
+        Instant connection = connectedAt;
         while (!drainedId.equals(id)) {
             long left = (deadline - System.nanoTime()) / 1_000_000;
-            if (left <= 0) {
+            if (left <= 0 || connection == null || !connection.equals(connectedAt)) {
                 return false;
             }
             wait(left);

@@ -22,10 +22,11 @@ import java.util.Map;
  * @param unknownTypes messages of types that this agent does not know
  * @param unknownFields fields that it does not know
  * @param malformed messages that are none
+ * @param challengesIgnored challenges whose nonce or time is none, which are not signed
  */
 public record LinkCounts(long attempts, long registrations, long heartbeats, Map<LinkEnd.Kind, Long> ends, long inFlight, long served, long failed,
         Map<CancelStage, Long> cancels, long lateCancels, long tokens, long chunks, Map<PayloadFailure.Reason, Long> notOpened, long duplicates,
-        long unknownTypes, long unknownFields, long malformed) {
+        long unknownTypes, long unknownFields, long malformed, long challengesIgnored) {
     /** Where a request stood when it was cancelled. */
     public enum CancelStage { OPENING, WORKING, ANSWERING }
 

@@ -13,6 +13,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Looks into the coordinator's public pages, where there are any: whether it has a manifest of hashes, and its list of nodes. A node that was in
@@ -57,6 +58,7 @@ final class ListWatch implements AutoCloseable {
 
     private void run(Duration interval) {
         boolean seen = false;
+        boolean failed = false;
         int misses = 0;
         Instant connection = null;
         try {
@@ -76,7 +78,6 @@ final class ListWatch implements AutoCloseable {
                     seen = false;
                     misses = 0;
                 }
-                Optional<LinkStatus.Listing> found;
                 try {
                     CoordinatorHttp.Answer answer = http.get(PAGE);
                     if (answer.body().length() > LARGE_BYTES) {
@@ -90,21 +91,24 @@ final class ListWatch implements AutoCloseable {
                     if (isNew) {
                         readCatalogue();
                     }
-                    found = answer.isOk() ? ProviderList.parse(answer.body()).map(this::listing) : Optional.empty();
+                    Optional<LinkStatus.Listing> found = answer.isOk() ? ProviderList.parse(answer.body()).map(this::listing) : Optional.empty();
+                    if (found.isEmpty() || !board.connectedAt().equals(connected)) {
+                        continue;
+                    }
+                    board.listed(found.get());
+                    if (found.get().isThere()) {
+                        seen = true;
+                        misses = 0;
+                    } else if (seen && ++misses >= MISSES) {
+                        seen = false;
+                        forgotten.run();
+                    }
                 } catch (AgentException e) {
-                    log.debug("the coordinator's list was not read code={}", e.code());
-                    continue; // says nothing about the socket
-                }
-                if (found.isEmpty() || !board.connectedAt().equals(connected)) {
-                    continue;
-                }
-                board.listed(found.get());
-                if (found.get().isThere()) {
-                    seen = true;
-                    misses = 0;
-                } else if (seen && ++misses >= MISSES) {
-                    seen = false;
-                    forgotten.run();
+                    log.debug("the coordinator's list was not read code={}", e.code()); // says nothing about the socket
+                } catch (RuntimeException e) {
+                    // The next look may fare better, and without one nobody would notice that the node was forgotten.
+                    log.atLevel(failed ? Level.DEBUG : Level.WARN).log("the coordinator's list was not read", e);
+                    failed = true;
                 }
             }
         } catch (InterruptedException e) {

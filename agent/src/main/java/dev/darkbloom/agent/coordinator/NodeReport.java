@@ -322,7 +322,7 @@ public final class NodeReport implements NodeSelf {
         if (status.state() == ModelState.UNLOADED && weightBytes(status.id()) > freeForLoadBytes(parts.pool().models())) {
             return Optional.of(RejectionReason.MEMORY_CAP);
         }
-        if (probe.deadlineRemainingMs() > 0 && first.isKnown() && first.ttftMs() > probe.deadlineRemainingMs()) {
+        if (probe.deadlineRemainingMs() > 0 && first.ttftMs() > probe.deadlineRemainingMs()) {
             return Optional.of(RejectionReason.DEADLINE);
         }
         return Optional.empty();

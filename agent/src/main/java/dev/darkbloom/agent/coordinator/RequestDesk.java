@@ -32,7 +32,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.OptionalLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -53,6 +52,9 @@ final class RequestDesk implements AutoCloseable {
     private static final int SHOWN_FAILURES = 20;
     /** Finished ids that are remembered, so that one that comes again is refused. */
     private static final int REMEMBERED_IDS = 4096;
+
+    /** A budget beyond this is none: no request lasts so long. */
+    private static final long MOST_BUDGET_MS = Duration.ofDays(1).toMillis();
 
     private final Answerer answerer;
     private final RequestOpener opener;
@@ -85,8 +87,8 @@ final class RequestDesk implements AutoCloseable {
      *
      * @param mostInFlight requests that run or wait at a time
      * @param mostBytes of the sealed and the opened bodies of those together; a body counts twice until it is opened
-     * @param firstChunk longest time to the first chunk; coordinators give up after 600 s
-     * @param nextChunk longest time between two chunks, or to a whole answer
+     * @param firstChunk longest time without a token before the first chunk; coordinators give up after 600 s without a chunk
+     * @param nextChunk longest time without a token or a chunk after the first
      */
     record Limits(int mostInFlight, long mostBytes, Duration firstChunk, Duration nextChunk) {
         private static final long MOST_BYTES = 256L << 20;
@@ -141,6 +143,7 @@ final class RequestDesk implements AutoCloseable {
         private volatile Thread thread;
         private volatile Phase phase = Phase.OPENING;
         private volatile long progressNanos = beganNanos;
+        private volatile boolean hasTokens;
         private volatile boolean cancelled;
         private volatile Failure verdict;
         private volatile long cancelNanos;
@@ -152,8 +155,8 @@ final class RequestDesk implements AutoCloseable {
             bodyBytes = request.encryptedBody().orElseThrow().ciphertext().byteSize();
             held = heldBytes(request, frame);
             this.outlet = outlet;
-            OptionalLong budget = request.firstContentBudgetMs();
-            contentDueNanos = budget.isPresent() ? beganNanos + Math.max(0, budget.getAsLong()) * 1_000_000 : Long.MAX_VALUE;
+            long budgetMs = request.firstContentBudgetMs().orElse(Long.MAX_VALUE);
+            contentDueNanos = budgetMs > MOST_BUDGET_MS ? Long.MAX_VALUE : beganNanos + Math.max(0, budgetMs) * 1_000_000;
         }
 
         @Override
@@ -163,9 +166,11 @@ final class RequestDesk implements AutoCloseable {
             } catch (Throwable t) {
                 // A request must not take the agent with it; the class says enough, a message might quote.
                 log.error("request ended by a defect id={} cause={}", id, t.getClass().getName());
+                counters.failed(phase == Phase.ANSWERING);
                 tell(new AgentMessage.InferenceError(id, Failure.of(new AgentException(ErrorCode.INTERNAL, "internal failure"))));
             } finally {
                 phase = Phase.ENDED;
+                frame.close(); // where it did not come to opening it; otherwise it is closed
                 if (cancelNanos != 0) {
                     counters.cancelEnded(clock.nanoTime() - cancelNanos);
                 }
@@ -211,12 +216,21 @@ final class RequestDesk implements AutoCloseable {
         }
 
         @Override
+        public void chosen(String modelId) {
+            refuseIfTooLate(modelId, 1); // the prompt is not known yet; the load is
+        }
+
+        @Override
         public void prepared(String modelId, int promptTokens) {
+            refuseIfTooLate(modelId, promptTokens);
+        }
+
+        private void refuseIfTooLate(String modelId, int promptTokens) {
             if (contentDueNanos == Long.MAX_VALUE) {
                 return;
             }
-            long least = (long) (forecast.leastFirstContentMs(modelId, promptTokens) * 1_000_000);
-            if (least > 0 && clock.nanoTime() + least - contentDueNanos > 0) {
+            double least = forecast.leastFirstContentMs(modelId, promptTokens) * 1_000_000;
+            if (least > 0 && least > contentDueNanos - clock.nanoTime()) {
                 verdict = tooLate();
                 throw new AgentException(ErrorCode.DEADLINE_EXCEEDED, "the first content is not possible in time");
             }
@@ -225,12 +239,19 @@ final class RequestDesk implements AutoCloseable {
         @Override
         public void firstChunk() {
             phase = Phase.ANSWERING;
-            progressNanos = clock.nanoTime();
+            progressed();
         }
 
         @Override
         public void chunkSent() {
             counters.chunk();
+            progressed();
+        }
+
+        @Override
+        public void progressed() {
+            progressNanos = clock.nanoTime();
+            hasTokens = true;
         }
 
         private void complete(SealedSink sink) {
@@ -458,7 +479,7 @@ final class RequestDesk implements AutoCloseable {
             work.verdict = budget
                     ? tooLate()
                     : Failure.of("no progress", 504, FailureCode.GENERATION_FAILURE, null,
-                            answering ? TerminalCause.DECODE_STALL : TerminalCause.PREFILL_STALL);
+                            answering || work.hasTokens ? TerminalCause.DECODE_STALL : TerminalCause.PREFILL_STALL);
             work.stop(false);
         }
         return next;
@@ -537,7 +558,8 @@ final class RequestDesk implements AutoCloseable {
         }
         return new LinkCounts(board.attempted(), board.registrations(), board.heartbeats(), board.ends(), inFlight(), stats.requestsServed(),
                 counters.requestsFailed(), counters.cancels(), counters.lateCancels(), stats.tokensGenerated(), counters.chunks(), notOpened,
-                counters.duplicates(), decoder.unknownTypes(), decoder.unknownFields(), decoder.malformed());
+                counters.duplicates(), decoder.unknownTypes(), decoder.unknownFields(), decoder.malformed(),
+                board.challengesIgnored());
     }
 
     /** Returns how many requests were answered by an error. */

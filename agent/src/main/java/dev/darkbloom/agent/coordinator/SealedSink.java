@@ -40,6 +40,9 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
     /** Hears how far an answer is; by the request's thread. */
     interface Milestones {
+        /** The model will be loaded next if it is not, unless this throws. */
+        void chosen(String modelId);
+
         /** The prompt will be submitted next, unless this throws. */
         void prepared(String modelId, int promptTokens);
 
@@ -48,6 +51,9 @@ final class SealedSink implements ResponseSink, AutoCloseable {
 
         /** A chunk was handed to the connection. */
         void chunkSent();
+
+        /** The engine has produced something, of which there may be no chunk yet. */
+        void progressed();
     }
 
     /**
@@ -62,6 +68,11 @@ final class SealedSink implements ResponseSink, AutoCloseable {
         this.presence = presence;
         this.milestones = milestones;
         this.hash = hash;
+    }
+
+    @Override
+    public void chosen(String modelId) {
+        milestones.chosen(modelId);
     }
 
     @Override
@@ -146,6 +157,11 @@ final class SealedSink implements ResponseSink, AutoCloseable {
     @Override
     public void onGone(Runnable action) {
         presence.onGone(action);
+    }
+
+    @Override
+    public void progressed() {
+        milestones.progressed();
     }
 
     @Override

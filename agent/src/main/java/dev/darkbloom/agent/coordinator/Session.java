@@ -34,8 +34,8 @@ final class Session {
     private static final int MOST_TASKS = 8;
     /** Least time between two words about one build that comes (provider protocol, 17.2). */
     private static final Duration PREFETCH_NEWS = Duration.ofSeconds(2);
-    /** A shorter nonce ends the handler of coordinators of April 2026 (provider protocol, 0.1, fact 13). */
-    private static final int LEAST_NONCE = 8;
+    /** After an answered challenge hashes that do not match are told at once (provider protocol, 5.4); silence for so long means that they do. */
+    private static final Duration RUNTIME_STATUS = Duration.ofSeconds(5);
     /** How often clocks are looked at when nothing happens: so soon is it known that the machine slept. */
     private static final long LOOK_NANOS = 1_000_000_000;
 
@@ -58,6 +58,7 @@ final class Session {
     private long pongDue = Long.MAX_VALUE;
     private long frameNanos; // when a message was last taken
     private long capacitySeq;
+    private long matchesAt = Long.MAX_VALUE; // of elapsed: when the hashes will have been accepted, unless it is told that they are not
     private volatile long writtenNanos; // of elapsed: when a report, or the registration, was last taken by the system
     private LinkEnd end;
     private boolean overrun;
@@ -139,6 +140,10 @@ final class Session {
             end(new LinkEnd(LinkEnd.Kind.LOST, "it does not read what it is sent"));
             return;
         }
+        if (matchesAt != Long.MAX_VALUE && elapsed.nanos() - matchesAt >= 0) {
+            matchesAt = Long.MAX_VALUE;
+            board.mismatches(List.of());
+        }
         long nanos = clock.nanoTime();
         if (pongDue != Long.MAX_VALUE && nanos - pongDue >= 0 && nanos - frameNanos < settings.pong().toNanos()) {
             pongDue = frameNanos + settings.pong().toNanos(); // it lives: its pong stands behind what it sends
@@ -208,13 +213,17 @@ final class Session {
             }
             case CoordinatorMessage.Cancel(var id) -> desk.cancel(id);
             case CoordinatorMessage.AttestationChallenge challenge -> {
-                if (challenge.nonce() == null || challenge.nonce().length() < LEAST_NONCE || challenge.timestamp() == null) {
-                    log.debug("challenge without a nonce or a time");
-                } else {
+                if (ChallengeForm.isProper(challenge)) {
                     task("challenge", challenges, () -> answer(challenge));
+                } else {
+                    board.challengeIgnored();
+                    log.debug("challenge that is none");
                 }
             }
-            case CoordinatorMessage.RuntimeStatus status -> board.mismatches(status.verified() ? List.of() : status.mismatches());
+            case CoordinatorMessage.RuntimeStatus status -> {
+                matchesAt = Long.MAX_VALUE;
+                board.mismatches(status.verified() ? List.of() : status.mismatches());
+            }
             case CoordinatorMessage.TrustStatus trust -> {
                 board.later();
                 board.trust(new LinkStatus.Trust(trust.trustLevel().word(), trust.status(), trust.reason(), wall.instant()));
@@ -254,6 +263,9 @@ final class Session {
         ask(() -> {
             send(answer);
             board.challenged(wall.instant());
+            if (matchesAt == Long.MAX_VALUE) {
+                matchesAt = elapsed.nanos() + RUNTIME_STATUS.toNanos();
+            }
         });
     }
 

@@ -6,7 +6,6 @@ import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.content.JsonScanner;
 import dev.darkbloom.agent.content.JsonScanner.Kind;
 import dev.darkbloom.agent.content.Slice;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
@@ -135,14 +134,40 @@ final class FrameMembers {
         return json.segment(value).toArray(ValueLayout.JAVA_BYTE);
     }
 
-    /** Returns what is between a string's quotes: a view, or a copy where somebody escaped base64's slashes. */
+    /**
+     * Returns a view of what is between a string's quotes. Where somebody escaped base64's slashes, the frame itself is changed to the same string
+     * without escapes and blanks behind it: the frame's owner then frees it, whatever its size.
+     */
     MemorySegment letters(Slice string) {
-        if (!json.isEscaped(string)) {
-            return json.text().asSlice(string.offset() + 1, string.length() - 2);
+        if (json.isEscaped(string)) {
+            try (Content plain = Content.confined(string.length())) {
+                json.decode(string, plain);
+                if (isPlainText(plain)) {
+                    return rewrite(string, plain);
+                }
+            }
+            return MemorySegment.NULL; // no base64, whatever it is
         }
-        try (Content plain = Content.confined(string.length())) {
-            json.decode(string, plain);
-            return Arena.ofAuto().allocate(plain.length(), 1).copyFrom(plain.segment());
+        return json.text().asSlice(string.offset() + 1, string.length() - 2);
+    }
+
+    /** Returns whether a text can stand between quotes as it is. */
+    private static boolean isPlainText(Content text) {
+        MemorySegment bytes = text.segment();
+        for (long i = 0; i < bytes.byteSize(); i++) {
+            byte one = bytes.get(ValueLayout.JAVA_BYTE, i);
+            if (one <= ' ' || one == '"' || one == '\\') { // bytes above ASCII are negative
+                return false;
+            }
         }
+        return true;
+    }
+
+    private MemorySegment rewrite(Slice string, Content plain) {
+        MemorySegment place = json.segment(string);
+        MemorySegment.copy(plain.segment(), 0, place, 1, plain.length());
+        place.set(ValueLayout.JAVA_BYTE, plain.length() + 1, (byte) '"');
+        place.asSlice(plain.length() + 2).fill((byte) ' ');
+        return place.asSlice(1, plain.length());
     }
 }

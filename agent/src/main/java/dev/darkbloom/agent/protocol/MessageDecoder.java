@@ -15,7 +15,7 @@ import java.util.concurrent.atomic.LongAdder;
  *
  * <p>Sealed payloads stay where they are and come back as views of the frame. What we do not know is counted: types as {@code Unknown}
  * messages, members by leaving them out. Counters are one connection's or the process's, as the owner likes. Any thread, if no other one
- * writes the frame.
+ * has to do with the frame meanwhile.
  */
 public final class MessageDecoder {
     /** Largest frame that an agent takes. */
@@ -32,7 +32,7 @@ public final class MessageDecoder {
     /**
      * Returns what a coordinator's frame says.
      *
-     * @param frame borrowed; a sealed body is a view of it
+     * @param frame borrowed; a sealed body is a view of it, and is unescaped there if it has to be
      * @throws MalformedMessageException counted
      */
     public CoordinatorMessage coordinatorMessage(MemorySegment frame) {
@@ -58,7 +58,7 @@ public final class MessageDecoder {
     /**
      * Returns what an agent's frame says, as strictly as a coordinator reads it.
      *
-     * @param frame borrowed; a sealed chunk is a view of it
+     * @param frame borrowed; a sealed chunk is a view of it, and is unescaped there if it has to be
      * @throws MalformedMessageException counted
      */
     public AgentMessage agentMessage(MemorySegment frame) {

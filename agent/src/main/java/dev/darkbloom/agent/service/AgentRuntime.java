@@ -224,7 +224,7 @@ public final class AgentRuntime implements AutoCloseable {
 
     /**
      * Serves until somebody wishes that the agent ends, then drains: nothing new is taken, what runs is finished within the patience that the
-     * wish came with, what then still runs is cancelled.
+     * wish came with, what then still runs is cancelled. A coordinator that knows drains is given the same time to settle.
      */
     public void serve() throws InterruptedException {
         stop.await();
@@ -234,10 +234,16 @@ public final class AgentRuntime implements AutoCloseable {
         for (Duration left = stop.patienceLeft(); !drained && left.isPositive(); left = stop.patienceLeft()) {
             drained = drain(left.compareTo(DRAIN_SLICE) < 0 ? left : DRAIN_SLICE);
         }
+        int running = requestsInFlight();
         engine.drain(Duration.ZERO);
-        if (!drained) {
-            log.info("cancelled what still ran requests={}", requestsInFlight());
+        if (drained) {
+            return;
+        }
+        if (running > 0) {
+            log.info("cancelled what still ran requests={}", running);
             drain(LAST_WORDS);
+        } else if (coordinator.isPresent() && coordinator.get().link().status().isLater()) {
+            log.info("the coordinator has not said that what was answered is settled");
         }
     }
 

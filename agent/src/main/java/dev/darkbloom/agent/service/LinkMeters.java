@@ -65,6 +65,7 @@ final class LinkMeters {
         counter("unknown.types", "messages of types that are not known here", Tags.empty(), LinkCounts::unknownTypes);
         counter("unknown.fields", "fields that are not known here", Tags.empty(), LinkCounts::unknownFields);
         counter("malformed", "messages that are none", Tags.empty(), LinkCounts::malformed);
+        counter("challenges.ignored", "challenges whose nonce or time is none", Tags.empty(), LinkCounts::challengesIgnored);
     }
 
     private static Tags tag(String key, Enum<?> value) {

@@ -103,6 +103,28 @@ class RelayTest {
         assertThat(sink.events()).noneMatch(event -> event.has("error"));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"[\"Hello\",\"there\"]", "[[72],[73]]", "[\"Hello\",[72]]"})
+    void severalPromptsAreRefusedBecauseACoordinatorSettlesOneAnswer(String prompts) {
+        assertThatThrownBy(() -> relay(ChatFixture.answering("x"), completion(prompts)))
+                .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_REQUEST));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"[\"Hello\"]", "[72,73]", "[[72,73]]"})
+    void anArrayOfOnePromptIsOne(String prompts) {
+        assertThat(relay(ChatFixture.answering("x"), completion(prompts)).json().path("choices")).hasSize(1);
+    }
+
+    private static String completion(String prompt) {
+        return "{\"model\":\"demo\",\"prompt\":" + prompt + ",\"max_tokens\":8192,\"endpoint\":\"/v1/completions\"}";
+    }
+
+    @Test
+    void tokensThatMakeNoEventAreToldToTheSink() {
+        assertThat(relay(ChatFixture.answering("Hello"), CHAT + "}").progress()).isPositive();
+    }
+
     private static RecordingSink relay(ChatFixture fixture, String body) {
         return relay(fixture, body, new RecordingSink());
     }

@@ -100,10 +100,16 @@ final class ChunkCost {
         try (RequestBox box = provider.boxWith(consumer.publicKey());
                 var sealed = new SealedSink(id, outlet, box, provider.publicKey(), new Presence(), new SealedSink.Milestones() {
                     @Override
+                    public void chosen(String modelId) {}
+
+                    @Override
                     public void prepared(String modelId, int promptTokens) {}
 
                     @Override
                     public void firstChunk() {}
+
+                    @Override
+                    public void progressed() {}
 
                     @Override
                     public void chunkSent() {}

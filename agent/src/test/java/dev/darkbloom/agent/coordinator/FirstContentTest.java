@@ -21,6 +21,9 @@ class FirstContentTest {
     private long promised = 32_768; // what a coordinator writes into requests that name nothing
     private long kvTokens = 4 * 2048;
     private double prefill = 1000;
+    private ModelState state = ModelState.READY;
+    private double loadProgress = 1;
+    private long loadMillis;
     private FirstTokenTimes times = FirstTokenTimes.NONE;
 
     @Test
@@ -68,6 +71,19 @@ class FirstContentTest {
     }
 
     @Test
+    void aModelThatIsNotThereTakesItsLoadAtLeast() {
+        prefill = 0;
+        loadMillis = 30_000;
+
+        assertThat(estimate(512).leastMs()).isZero();
+        state = ModelState.UNLOADED;
+        assertThat(estimate(512).leastMs()).isEqualTo(30_000);
+        state = ModelState.LOADING;
+        loadProgress = 0.75;
+        assertThat(estimate(512).leastMs()).isEqualTo(7500);
+    }
+
+    @Test
     void nothingIsForetoldBeforeAnythingWasMeasured() {
         prefill = 0;
 
@@ -76,8 +92,8 @@ class FirstContentTest {
     }
 
     private FirstContent estimate(long promptTokens) {
-        return FirstContent.of(new ModelStatus("m", ModelState.READY, 1, Optional.empty(), 4, busy, waiting, 64, 2048, 0, 0, 0, generated, 5, finished, 0, 0,
-                0, 0, prefill, 200, 0, new ModelLoad(0, promised, kvTokens, 1, 1, 1), new ModelHealth(0, 0, 0, OptionalDouble.empty(),
+        return FirstContent.of(new ModelStatus("m", state, loadProgress, Optional.empty(), 4, busy, waiting, 64, 2048, 0, 0, 0, generated, 5, finished, 0, 0,
+                0, 0, prefill, 200, 0, new ModelLoad(0, promised, kvTokens, 1, 1, 1), new ModelHealth(loadMillis, 0, 0, OptionalDouble.empty(),
                         OptionalDouble.empty(), 0, 0, 50, times)), promptTokens, 100);
     }
 }

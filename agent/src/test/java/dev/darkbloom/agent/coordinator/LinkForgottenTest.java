@@ -7,7 +7,11 @@ import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -116,6 +120,28 @@ class LinkForgottenTest extends LinkTest {
             assertThat(link.status().connectedAt()).isPresent().get().isNotEqualTo(connected);
             assertThat(link.status().listed()).isPresent();
         });
+    }
+
+    @Test
+    void aLookThatFailsIsNotTheLast() {
+        coordinator.peer().servePages(request -> request.uri().equals("/v1/providers/attestation")
+                ? Optional.of("{\"providers\":[{\"se_public_key\":\"k\",\"trust_level\":\"self_signed\"}]}") : Optional.empty());
+        var board = new LinkBoard(Instant::now);
+        board.registered(Instant.now());
+        var looks = new AtomicInteger();
+        InstantSource wall = () -> {
+            if (looks.getAndIncrement() == 0) {
+                throw new IllegalStateException("a defect");
+            }
+            return Instant.now();
+        };
+
+        try (var watch = new ListWatch(new CoordinatorHttp(route(Map.of())), "k", board, wall, () -> { })) {
+            watch.start(Duration.ofMillis(50));
+            await().until(() -> board.status(CoordinatorAddress.parse(coordinator.url()), Optional.empty(),
+                    new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of())).listed().isPresent());
+        }
+        assertThat(looks.get()).isGreaterThan(1);
     }
 
     @Test

@@ -3,18 +3,23 @@ package dev.darkbloom.agent.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.darkbloom.agent.testing.coordinator.Asked;
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a link does not take, or gives up: drains, too many requests, deadlines. */
 class LinkLimitsTest extends LinkTest {
+    private static final Duration SLICE = Duration.ofMillis(20);
+
     @Test
     void aDrainingNodeRefusesWhatIsNewAndFinishesWhatRuns() throws Exception {
         Node seen = connect();
@@ -39,23 +44,83 @@ class LinkLimitsTest extends LinkTest {
     }
 
     @Test
-    void aDrainIsSettledWithANewerCoordinator() throws Exception {
+    void aDrainIsSettledWithANewerCoordinatorAfterWhatRunsHasEnded() throws Exception {
+        Node seen = connectToNewer();
+        Asked held = seen.ask("hold");
+        held.awaitChunk();
+
+        assertThat(link.drain(SLICE)).isFalse();
+        JsonNode drain = seen.other();
+        assertThat(drain.path("type").asText()).isEqualTo("provider_drain");
+        assertThat(link.drain(SLICE)).isFalse();
+        seen.cancel(held.id());
+        await().until(() -> link.inFlight() == 0);
+        assertThat(link.drain(SLICE)).isFalse(); // not settled yet
+        assertThat(link.drain(SLICE)).isFalse();
+        seen.send("{\"type\":\"provider_drain_ack\",\"request_id\":\"of something else\"}");
+        assertThat(link.drain(SLICE)).isFalse();
+        acknowledge(seen, drain);
+
+        assertThat(drainInSlices()).isTrue();
+        seen.send("{\"type\":\"capacity_probe\",\"quote_id\":\"q\",\"model\":\"m\",\"prompt_tokens_bucket\":512,\"max_output_tokens\":10}");
+        assertThat(seen.other().path("type").asText()).isEqualTo("capacity_quote"); // the drain was announced once
+    }
+
+    @Test
+    void aConnectionThatEndsHasNothingToSettle() throws Exception {
+        Node seen = connectToNewer();
+        assertThat(link.drain(SLICE)).isFalse();
+
+        seen.connection().close(1013, "later");
+        await().untilAsserted(() -> assertThat(link.status().lastEnd()).isPresent());
+
+        assertThat(link.drain(Duration.ofSeconds(60))).isTrue();
+    }
+
+    @Test
+    void anAcknowledgementIsNotWaitedForWhenTheConnectionHasEnded() throws Exception {
+        Node seen = connectToNewer();
+        var result = new CompletableFuture<Boolean>();
+        Thread.ofVirtual().start(() -> {
+            try {
+                result.complete(link.drain(Duration.ofSeconds(100)));
+            } catch (InterruptedException e) {
+                result.completeExceptionally(e);
+            }
+        });
+        seen.other();
+
+        seen.connection().close(1013, "later");
+
+        assertThat(result.get(20, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    void anOlderCoordinatorIsNotAskedToSettle() throws Exception {
+        connect();
+
+        assertThat(link.drain(Duration.ofSeconds(60))).isTrue();
+    }
+
+    private Node connectToNewer() {
         Node seen = connect();
         seen.send("{\"type\":\"trust_status\",\"trust_level\":\"none\",\"status\":\"online\"}");
         await().untilAsserted(() -> assertThat(link.status().isLater()).isTrue());
-        var drained = Thread.ofVirtual().start(() -> {
-            try {
-                link.drain(Duration.ofSeconds(5));
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
-        });
+        return seen;
+    }
 
-        var drain = seen.other();
-        assertThat(drain.path("type").asText()).isEqualTo("provider_drain");
+    private static void acknowledge(Node seen, JsonNode drain) {
         seen.send("{\"type\":\"provider_drain_ack\",\"request_id\":\"" + drain.path("request_id").asText() + "\"}");
+    }
 
-        assertThat(drained.join(Duration.ofMillis(1500))).isTrue();
+    /** Drains as the agent does, which looks up now and then whether somebody has become more impatient. */
+    private boolean drainInSlices() throws InterruptedException {
+        for (int i = 0; i < 1000; i++) {
+            if (link.drain(SLICE)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Test

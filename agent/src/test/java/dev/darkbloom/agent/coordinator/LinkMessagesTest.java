@@ -5,10 +5,15 @@ import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Node;
+import java.time.Duration;
+import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
 /** What else a coordinator says: challenges, notices, messages of newer ones, garbage. */
 class LinkMessagesTest extends LinkTest {
+    private static final String MISMATCH =
+            "{\"type\":\"runtime_status\",\"verified\":false,\"mismatches\":[{\"component\":\"runtime\",\"expected\":\"ab\",\"got\":\"(missing)\"}]}";
+
     @Test
     void aNodeRegistersAnswersItsChallengeAndReports() {
         Node seen = connect();
@@ -35,12 +40,51 @@ class LinkMessagesTest extends LinkTest {
     }
 
     @Test
+    void nothingButAChallengeIsSigned() {
+        Node seen = connect();
+        seen.challengeAnswer();
+        String time = "\"timestamp\":\"2026-05-01T00:00:00Z\"";
+        seen.send("{\"type\":\"attestation_challenge\",\"nonce\":\"0123456789abcdef\"," + time + "}");
+        seen.send("{\"type\":\"attestation_challenge\",\"nonce\":\"short\"," + time + "}");
+        seen.send("{\"type\":\"attestation_challenge\",\"nonce\":\"7Rb61lDW350XTJtOGkHu2KJ21Pt98GlRArqqlNTVcns=\",\"timestamp\":\"now\"}");
+
+        assertThat(seen.ask("say 1").awaitEnd()).isInstanceOf(End.Complete.class);
+        assertThat(link.counts().challengesIgnored()).isEqualTo(3);
+        seen.challenge();
+        seen.challengeAnswer(); // had one of the three been answered, it would be found in violation after the test
+    }
+
+    @Test
     void hashesThatAreNotAcceptedAreShownUntilTheyAre() {
         Node seen = connect();
-        seen.send("{\"type\":\"runtime_status\",\"verified\":false,\"mismatches\":[{\"component\":\"runtime\",\"expected\":\"ab\",\"got\":\"(missing)\"}]}");
-
+        seen.challengeAnswer();
+        seen.send(MISMATCH);
         await().untilAsserted(() -> assertThat(link.status().mismatches()).hasSize(1));
         assertThat(link.status().state()).isEqualTo(LinkState.CONNECTED);
+
+        answerChallenge(seen);
+        seen.send(MISMATCH); // still
+        seen.ask("say 1").awaitEnd();
+        passSeconds(10);
+        assertThat(link.status().mismatches()).hasSize(1);
+
+        answerChallenge(seen);
+        slept.updateAndGet(before -> before.plus(Duration.ofSeconds(6)));
+        await().untilAsserted(() -> assertThat(link.status().mismatches()).isEmpty());
+    }
+
+    /** Challenges, and waits until the link has gone on after its answer. */
+    private static void answerChallenge(Node seen) {
+        seen.challenge();
+        seen.challengeAnswer();
+        seen.ask("say 1").awaitEnd();
+    }
+
+    /** Lets time pass, and waits until the link has looked at its clocks. */
+    private void passSeconds(int seconds) {
+        slept.updateAndGet(before -> before.plus(Duration.ofSeconds(seconds)));
+        Instant woken = Instant.now().plus(slept.get());
+        await().untilAsserted(() -> assertThat(link.status().lastHeartbeat().orElseThrow()).isAfter(woken));
     }
 
     @Test

@@ -243,6 +243,9 @@ class NodeReportTest {
         assertThat(quote("org/m", 512, 0).ttftP50Ms()).isEqualTo(512 + 700);
         assertThat(quote("org/m", 512, 0).queueEstMs()).isEqualTo(700);
         assertThat(quote("org/m", 512, 0).confidence()).isEqualTo(Confidence.LOW);
+        assertThat(quote("org/m", 512, 2000).admissibleNow()).isTrue();
+        assertThat(quote("org/m", 512, 600).rejectionReason()).contains(RejectionReason.DEADLINE);
+        assertThat(report().leastFirstContentMs("org/m", 1)).isGreaterThanOrEqualTo(700);
     }
 
     @Test

@@ -16,7 +16,9 @@ import dev.darkbloom.agent.crypto.RequestBox;
 import dev.darkbloom.agent.crypto.RequestOpener;
 import dev.darkbloom.agent.engine.NanoClock;
 import dev.darkbloom.agent.protocol.CoordinatorMessage.InferenceRequest;
+import dev.darkbloom.agent.protocol.EncryptedPayload;
 import dev.darkbloom.agent.protocol.MessageDecoder;
+import dev.darkbloom.agent.testing.ManualClock;
 import dev.darkbloom.agent.testing.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,12 +26,17 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is taken and what is refused before any model is asked. */
 @Tag("native") // libsodium
@@ -43,7 +50,12 @@ class RequestDeskTest {
     private final CountDownLatch go = new CountDownLatch(1);
     private final MessageDecoder decoder = new MessageDecoder();
     private final long contents = Content.openCount();
+    private final ManualClock clock = new ManualClock();
+    private final Semaphore turn = new Semaphore(0);
+    private final Semaphore taken = new Semaphore(0);
+    private final AtomicInteger loads = new AtomicInteger();
     private double leastMs;
+    private double loadMs;
     private RequestDesk desk;
 
     /** Keeps the frames. */
@@ -115,13 +127,117 @@ class RequestDeskTest {
         assertThat(desk.failed()).isEqualTo(1);
     }
 
+    @Test
+    void whatItsModelsLoadMakesTooLateIsRefusedBeforeTheLoad() {
+        open(1 << 20);
+        loadMs = 60_000;
+
+        ask("cold", 100, ",\"first_content_budget_ms\":30000");
+
+        await().until(() -> sent.has("cold", "deadline_unreachable"));
+        assertThat(loads).hasValue(0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"9223372036855", "9223372036854775807"})
+    void aBudgetWithoutEndIsNone(String budget) {
+        open(1 << 20);
+        go.countDown();
+        leastMs = 10;
+
+        ask("patient", 100, ",\"first_content_budget_ms\":" + budget);
+
+        await().until(() -> desk.inFlight() == 0);
+        assertThat(sent.has("patient", "inference_complete")).isTrue();
+    }
+
+    @Test
+    void aBodyForWhichThereIsNoMemoryIsAFailureThatHoldsNothing() {
+        open(Long.MAX_VALUE);
+        var unbelievable = new EncryptedPayload(consumer.publicKey(), MemorySegment.NULL.reinterpret(1L << 61));
+        Content frame = OffHeap.body("{}");
+
+        desk.accept(new InferenceRequest(new RequestId("large"), Optional.of(unbelievable), Optional.empty(), OptionalLong.empty(), Optional.empty()),
+                frame, sent);
+
+        await().until(() -> desk.inFlight() == 0);
+        assertThat(sent.has("large", "\"status_code\":500")).isTrue();
+        assertThat(desk.failed()).isEqualTo(1);
+        assertThat(Content.openCount()).isEqualTo(contents);
+    }
+
+    @Test
+    void anAnswerThatFlowsIsNotCutHoweverLongItTakes() {
+        var chunk = OffHeap.utf8("data: {}");
+        openByTheClock((_, _, sink) -> stepwise(10, () -> sink.event(chunk)));
+
+        ask("long", 100);
+        passInSteps(10, Duration.ofMillis(200)); // of 300
+
+        await().until(() -> sent.has("long", "inference_complete"));
+        assertThat(desk.failed()).isZero();
+    }
+
+    @Test
+    void tokensThatMakeNoChunkAreProgressToo() {
+        openByTheClock((_, _, sink) -> stepwise(10, sink::progressed));
+
+        ask("thinking", 100);
+        passInSteps(10, Duration.ofMillis(200));
+
+        await().until(() -> sent.has("thinking", "inference_complete"));
+        assertThat(desk.failed()).isZero();
+    }
+
+    @Test
+    void anAnswerThatStopsFlowingIsCut() {
+        openByTheClock((_, _, sink) -> stepwise(3, sink::progressed));
+
+        ask("stuck", 100);
+        passInSteps(2, Duration.ofMillis(200));
+        clock.advance(Duration.ofMillis(301));
+        desk.check();
+
+        await().until(() -> sent.has("stuck", "decode_stall"));
+    }
+
+    /** Does {@code step} so often, each time the test says. */
+    private void stepwise(int times, Runnable step) {
+        for (int i = 0; i < times; i++) {
+            try {
+                turn.acquire();
+            } catch (InterruptedException e) {
+                throw new AgentException(ErrorCode.CANCELLED, "interrupted");
+            }
+            step.run();
+            taken.release();
+        }
+    }
+
+    private void passInSteps(int times, Duration each) {
+        for (int i = 0; i < times; i++) {
+            clock.advance(each);
+            desk.check();
+            turn.release();
+            taken.acquireUninterruptibly();
+        }
+    }
+
+    private void openByTheClock(Answerer answerer) {
+        var limits = new RequestDesk.Limits(100, Duration.ofMillis(300), Duration.ofMillis(300));
+        desk = new RequestDesk(answerer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, clock, (_, _) -> 0,
+                () -> { });
+    }
+
     private void open(long mostBytes) {
         var limits = new RequestDesk.Limits(100, mostBytes, Duration.ofSeconds(60), Duration.ofSeconds(60));
         desk = new RequestDesk(this::answer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, NanoClock.SYSTEM,
-                (model, tokens) -> model.equals("m") && tokens == PROMPT_TOKENS ? leastMs : 0, () -> { });
+                (model, tokens) -> !model.equals("m") ? 0 : tokens == PROMPT_TOKENS ? leastMs : loadMs, () -> { });
     }
 
     private void answer(RequestId id, Content body, ResponseSink sink) {
+        sink.chosen("m");
+        loads.incrementAndGet();
         sink.prepared("m", PROMPT_TOKENS);
         try {
             go.await();

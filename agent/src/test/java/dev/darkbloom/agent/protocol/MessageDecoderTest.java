@@ -169,6 +169,32 @@ class MessageDecoderTest {
         assertThat(request.encryptedBody().orElseThrow().ephemeralPublicKey()).isEqualTo("a/b");
     }
 
+    @Test
+    void anEscapedBodyIsAViewOfItsFrameTooWhichSaysTheSameAgain() {
+        MemorySegment frame = OffHeap.utf8("{\"type\":\"inference_request\",\"encrypted_body\":{\"ciphertext\":\"\\/\\u002BAA\\/\","
+                + "\"ephemeral_public_key\":\"k\"},\"request_id\":\"r\"}");
+
+        for (int i = 0; i < 2; i++) {
+            var request = (InferenceRequest) decoder.coordinatorMessage(frame);
+            MemorySegment ciphertext = request.encryptedBody().orElseThrow().ciphertext();
+            assertThat(OffHeap.text(ciphertext)).isEqualTo("/+AA/");
+            assertThat(ciphertext.address()).isBetween(frame.address(), frame.address() + frame.byteSize());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"\\u0022,\\u0022x", "\\u005c", "\\n", "\\u00e9", "\\u0000"})
+    void anEscapedBodyThatIsNoBase64ChangesNothingInItsFrame(String text) {
+        String json = "{\"type\":\"inference_request\",\"request_id\":\"r\",\"encrypted_body\":{\"ephemeral_public_key\":\"k\",\"ciphertext\":\""
+                + text + "\"}}";
+        MemorySegment frame = OffHeap.utf8(json);
+
+        var request = (InferenceRequest) decoder.coordinatorMessage(frame);
+
+        assertThat(request.encryptedBody().orElseThrow().ciphertext().byteSize()).isZero();
+        assertThat(OffHeap.text(frame)).isEqualTo(json);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"\"body\":{\"messages\":[{\"content\":\"canary\"}]}", "\"encrypted_body\":null",
             "\"encrypted_body\":\"canary\"",

@@ -34,7 +34,7 @@ class LinkMetersTest {
         @Override
         public LinkCounts counts() {
             return new LinkCounts(5, 4, 77, Map.of(LinkEnd.Kind.LOST, 3L), 6, 10, 11, Map.of(CancelStage.OPENING, 1L, CancelStage.ANSWERING, 2L), 8, 1234,
-                    99, Map.of(PayloadFailure.Reason.REPLAYED, 9L), 12, 13, 14, 15);
+                    99, Map.of(PayloadFailure.Reason.REPLAYED, 9L), 12, 13, 14, 15, 16);
         }
     };
 
@@ -64,7 +64,8 @@ class LinkMetersTest {
                 "darkbloom_coordinator_duplicates_total 12.0",
                 "darkbloom_coordinator_unknown_types_total 13.0",
                 "darkbloom_coordinator_unknown_fields_total 14.0",
-                "darkbloom_coordinator_malformed_total 15.0");
+                "darkbloom_coordinator_malformed_total 15.0",
+                "darkbloom_coordinator_challenges_ignored_total 16.0");
     }
 
     @Test

@@ -28,6 +28,7 @@ public final class RecordingSink implements ResponseSink {
     private boolean typed;
     private boolean gone;
     private long eventGapNanos;
+    private int progress;
     private boolean takesFailures;
     private int actsAfterEvents = Integer.MAX_VALUE;
     private Runnable action = () -> { };
@@ -63,6 +64,16 @@ public final class RecordingSink implements ResponseSink {
     @Override
     public boolean takesFailures() {
         return takesFailures;
+    }
+
+    /** Returns how often it was told that tokens came. */
+    public int progress() {
+        return progress;
+    }
+
+    @Override
+    public void progressed() {
+        progress++;
     }
 
     @Override
