@@ -15,8 +15,9 @@ const settings = {
 
 /**
  * What deviates, lines of `[coordinator]` for it, whether work comes, the coordinator's settings, and the gate that `status` must not
- * show as passed. Where there is none, nothing tells the agent, and it says that work can come.
+ * show as passed. Where it is one of which no coordinator tells, `status` must not say that work can come, nor that it cannot.
  */
+const untold = ['backend', 'trust', 'version'];
 const deviations = [
   ['nothing', '', true],
   ...[...privacyFlags, 'sip_enabled', 'secure_boot_enabled', 'rdma_disabled', 'secure_enclave_available']
@@ -26,11 +27,11 @@ const deviations = [
   ['thermal serious', 'test_posture = { thermal_state = "serious" }', true],
   ['backend llama.cpp', 'backend_name = "llama.cpp"', false, 'usual', 'backend'],
   ['backend mlx-swift', 'backend_name = "mlx-swift"', false, 'usual', 'backend'],
-  ['floor hardware', '', false, 'floor hardware'],
+  ['floor hardware', '', false, 'floor hardware', 'trust'],
   ['no manifest configured', '', false, 'no manifest', 'runtime'],
   ['a manifest, no hash sent', '', false, 'a manifest', 'runtime'],
   ['a manifest, the hash that its owner sets', `runtime_hash = "${runtimeHash}"`, true, 'a manifest'],
-  ['version below the minimum', 'reported_version = "0.4.9"', false, 'a minimum version'],
+  ['version below the minimum', 'reported_version = "0.4.9"', false, 'a minimum version', 'version'],
   ['version 0.10.0, minimum 0.5.0', 'reported_version = "0.10.0"', true, 'a minimum version'],
 ];
 
@@ -53,10 +54,10 @@ async function walk(lane, lines, isRouted, on, gate) {
   try {
     await until('the challenge', async () => (await agent.status()).coordinator.last_challenge_at);
     const answer = await coordinator.ask(ids[lane], { limitMs: isRouted ? ROUTED_MS : NOT_ROUTED_MS });
-    const expected = isRouted || gate === undefined ? 'yes' : gate === 'backend' ? 'unknown' : 'no';
+    const expected = isRouted ? 'yes' : untold.includes(gate) ? 'unknown' : 'no';
     const report = await until(`status to say ${expected}`, async () => {
       const now = (await agent.status()).coordinator;
-      const isKnown = now.gates.find(one => one.name === 'trust').verdict !== 'unknown';
+      const isKnown = /level \w/.test(now.gates.find(one => one.name === 'trust').detail);
       return isKnown && now.eligible === expected && now.served_requests === (answer === 200 ? 1 : 0) && now;
     });
     return { answer, report, code: await agent.stop() };

@@ -191,6 +191,16 @@ export class Coordinator {
   }
 }
 
+/** Returns whether no gate is closed, and none unknown but those of which no coordinator tells before it sends a request. */
+export function isOpen(report) {
+  return report.gates.every(gate => !gate.is_required || gate.verdict === 'pass' || gate.verdict === 'unknown' && isUntold(gate));
+}
+
+/** Returns whether only a request that comes can tell how this gate stands. */
+export function isUntold(gate) {
+  return ['trust', 'version'].includes(gate.name);
+}
+
 /** An agent with a home of its own. */
 export class Agent {
   #bound = new Map();
@@ -261,10 +271,11 @@ export class Agent {
     return until(`${this.name} to be connected`, async () => (await this.status())?.coordinator?.state === 'connected');
   }
 
+  /** Waits until every gate is open of which the coordinator tells. */
   eligible() {
     return until(`${this.name} to be eligible`, async () => {
       const report = await this.status();
-      return report?.coordinator?.eligible === 'yes' && report;
+      return report?.coordinator && isOpen(report.coordinator) && report;
     });
   }
 

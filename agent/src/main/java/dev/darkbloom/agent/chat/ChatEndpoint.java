@@ -71,7 +71,7 @@ final class ChatEndpoint {
                 Grammar grammar = format.compileGrammar();
                 choice.submit(lease, new GenerationRequest(context.id(), prompt.segment(), prompt.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), i)), grammar, form.topLogprobs(), context.deadlineNanos(),
-                        form.reusesCache(), choice.ring()));
+                        context.origin(), form.reusesCache(), choice.ring()));
             }
             answer.run();
         }

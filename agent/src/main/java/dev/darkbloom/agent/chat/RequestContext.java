@@ -11,6 +11,7 @@ import dev.darkbloom.agent.engine.ModelLease;
 import dev.darkbloom.agent.engine.ModelPool;
 import dev.darkbloom.agent.engine.ModelStatus;
 import dev.darkbloom.agent.engine.NanoClock;
+import dev.darkbloom.agent.engine.Origin;
 import dev.darkbloom.agent.llama.LongCalls;
 import java.time.InstantSource;
 import java.util.List;
@@ -96,6 +97,11 @@ record RequestContext(ModelPool pool, CompletionsSettings settings, InstantSourc
     /** Returns the wall clock's time in Unix seconds. */
     long nowSeconds() {
         return clock.instant().getEpochSecond();
+    }
+
+    /** Returns whose prompts' beginnings this request's may be compared with. */
+    Origin origin() {
+        return isRelayed ? Origin.RELAYED : Origin.LOCAL;
     }
 
     /** Returns what the answer's events begin with. */

@@ -280,7 +280,7 @@ final class ResponsesEndpoint {
 
         private void answer(CancellableSink sink, int skipped) throws InterruptedException {
             var inner = new RequestContext(context.pool(), context.settings(), context.clock(), context.nanoClock(), context.id(), sink,
-                    false);
+                    context.isRelayed());
             try (SseWriter chat = chat(skipped)) {
                 RequestBody body = RequestBody.read(chat.segment(), Parameters.CHAT, unknownParameters);
                 AnswerSettings form = AnswerSettings.read(body, context.settings(), true);

@@ -62,7 +62,7 @@ final class TextEndpoint {
                 }
                 choice.submit(lease, new GenerationRequest(context.id(), tokens.segment(), tokens.count(), form.maxTokens(),
                         sampling.withSeed(Sampling.seedOf(sampling.seed(), number)), grammar(constraint, tokenizer), form.topLogprobs(),
-                        context.deadlineNanos(), form.reusesCache(), choice.ring()));
+                        context.deadlineNanos(), context.origin(), form.reusesCache(), choice.ring()));
             }
             answer.run();
         }

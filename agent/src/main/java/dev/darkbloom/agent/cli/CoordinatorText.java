@@ -21,11 +21,18 @@ final class CoordinatorText {
             coordinator.lastEnd().ifPresent(end -> lines.add(new Line("", "last: " + end + coordinator.nextAttemptAt()
                     .map(at -> "; tries again in " + Units.time(positive(Duration.between(Instant.now(), at)))).orElse(""))));
         }
-        lines.add(new Line("work", work(coordinator)));
+        lines.add(new Line("work", (coordinator.isTestPosture() ? "test posture: " : "") + work(coordinator)));
         if (coordinator.isTestPosture()) {
             lines.add(new Line("", "test posture: an eligible Mac's protections are claimed, not measured"));
         }
+        coordinator.gates().stream().filter(gate -> !gate.isRequired() && gate.verdict().equals("fail")).forEach(gate -> lines.add(new Line("",
+                gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))));
         lines.add(new Line("", "offered: " + String.join(", ", coordinator.offered()) + (coordinator.privateOnly() ? "; to their owner only" : "")));
+        switch (coordinator.signingKey()) {
+            case "software" -> lines.add(new Line("", "signing key: software, a file that whoever administers this machine can copy"));
+            case "secure enclave" -> lines.add(new Line("", "signing key: in the Secure Enclave"));
+            default -> { } // an older agent does not say
+        }
         lines.add(new Line("", "served " + Units.count(coordinator.served()) + " requests, " + Units.count(coordinator.tokens()) + " tokens; "
                 + Units.count(coordinator.inFlight()) + " in flight, " + Units.count(coordinator.failed()) + " failed, "
                 + Units.count(coordinator.cancelled()) + " cancelled"));
@@ -48,7 +55,7 @@ final class CoordinatorText {
 
     private static String work(StatusReport.Coordinator coordinator) {
         return switch (coordinator.eligible()) {
-            case "yes" -> "can come: every gate that this machine sees is open";
+            case "yes" -> "can come: every gate is open";
             case "no" -> coordinator.gates().stream().filter(gate -> gate.isRequired() && gate.verdict().equals("fail")).findFirst()
                     .map(gate -> "cannot come: " + gate.name() + ": " + gate.detail() + (gate.remedy().isEmpty() ? "" : "  (" + gate.remedy() + ")"))
                     .orElse("cannot come");

@@ -30,6 +30,7 @@ final class LoginCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         var terminal = root.terminal();
         var link = AccountLink.at(root.home(), AgentConfig.of(root.configFile().load()), Optional.ofNullable(url), root.environment());
+        link.warning("the account's token").ifPresent(terminal.err()::println);
         String account = link.login((code, address, expiresIn) -> {
             terminal.out().println("open     " + address);
             terminal.out().println("confirm  " + code + "   (within " + expiresIn.toMinutes() + " min)");

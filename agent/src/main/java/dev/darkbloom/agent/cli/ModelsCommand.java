@@ -94,10 +94,10 @@ final class ModelsCommand implements Runnable {
             throw new ParameterException(spec.commandLine().getSubcommands().get("add"),
                     "--id is 1 to " + MAX_ID_LETTERS + " printable letters without spaces, quotes and backslashes");
         }
-        ModelEntry entry = catalog().find(file).orElseThrow();
-        var address = new ConfigAddress(ConfigKey.MODEL_PATH, id);
-        root.configFile().set(address, entry.files().getFirst().toAbsolutePath().toString());
-        root.terminal().out().println(id + " is " + entry.files().getFirst());
+        ModelCatalog catalog = catalog();
+        String binding = catalog.binding(catalog.find(file).orElseThrow());
+        root.configFile().set(new ConfigAddress(ConfigKey.MODEL_PATH, id), binding);
+        root.terminal().out().println(id + " is " + binding);
         root.terminal().err().println("serve it: darkbloom-agent start --model " + id + " (with --local or a coordinator)");
     }
 

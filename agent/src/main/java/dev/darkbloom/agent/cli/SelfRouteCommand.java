@@ -56,6 +56,7 @@ final class SelfRouteCommand implements Runnable {
                 ErrorCode.MODEL_MISSING, "the running agent offers no model"));
         root.terminal().err().println("sending one request for " + asked + " to " + coordinator.url()
                 + "\na coordinator of before May 2026 knows no self-route: it ignores the wish and charges 100 micro-USD, whoever answers");
+        AccountLink.warning(coordinator.url(), "the key in " + KEY_VARIABLE).ifPresent(root.terminal().err()::println);
         Finding finding = AccountLink.selfRoute(AgentConfig.of(root.configFile().load()), coordinator.url(), root.environment(), this::status, asked,
                 new Redacted(key));
         return switch (finding) {

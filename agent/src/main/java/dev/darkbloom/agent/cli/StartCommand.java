@@ -9,6 +9,7 @@ import dev.darkbloom.agent.service.AgentLog;
 import dev.darkbloom.agent.service.AgentRuntime;
 import dev.darkbloom.agent.service.StartOptions;
 import dev.darkbloom.agent.service.StopSignal;
+import dev.darkbloom.agent.service.account.AccountLink;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -103,6 +104,10 @@ final class StartCommand implements Callable<Integer> {
                       --coordinator-url URL    a coordinator's network; coordinator.url in the settings says the same
                     nothing was started and nothing was sent anywhere; try: darkbloom-agent start --local --model demo""");
             return 1;
+        }
+        if (!local) {
+            String url = coordinatorUrl != null ? coordinatorUrl : values.value(ConfigKey.COORDINATOR_URL);
+            AccountLink.warning(url, "an account's token").ifPresent(terminal.err()::println);
         }
         StartOptions.Audience audience = local ? StartOptions.Audience.LOCAL
                 : localEndpoint ? StartOptions.Audience.BOTH : StartOptions.Audience.COORDINATOR;

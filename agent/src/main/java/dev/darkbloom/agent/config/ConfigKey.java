@@ -62,7 +62,7 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "Requests that may wait for a slot of one model; the next one is answered 503.");
 
     public static final ConfigKey<String> MODEL_PATH = new ConfigKey<>(
-            PER_MODEL + "path", new ValueType.Text("the path of a GGUF file"), "",
+            PER_MODEL + "path", new ValueType.Text("the path of a GGUF file, or demo"), "",
             "File that serves this model id; without it the models folder is searched.");
     public static final ConfigKey<Integer> MODEL_CONTEXT_LENGTH = new ConfigKey<>(
             PER_MODEL + "context_length", new ValueType.WholeNumber(0, 16_777_216), 0,
@@ -85,7 +85,8 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "Silence in a streamed answer after which a comment is sent to keep the connection open.");
 
     public static final ConfigKey<String> COORDINATOR_URL = new ConfigKey<>(
-            "coordinator.url", new ValueType.Text("an address such as \"wss://coordinator.example/ws/provider\""), "",
+            "coordinator.url", ValueType.Formed.address("an address such as \"wss://coordinator.example/ws/provider\"",
+                    "ws", "wss", "http", "https"), "",
             "Coordinator that start connects to when neither --coordinator-url nor --local is given; none is built in.");
     public static final ConfigKey<String> CA_FILE = new ConfigKey<>(
             "coordinator.ca_file", new ValueType.Text("the path of a PEM file"), "",
@@ -100,10 +101,10 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "coordinator.backend_name", new ValueType.Text("a word that the coordinator knows"), "llama.cpp",
             "Engine named in the registration; coordinators route only to names they know, so set another only towards one of your own.");
     public static final ConfigKey<String> REPORTED_VERSION = new ConfigKey<>(
-            "coordinator.reported_version", new ValueType.Text("a dotted number"), "",
+            "coordinator.reported_version", ValueType.Formed.matching("a dotted number", "\\d{1,9}(\\.\\d{1,9}){0,7}"), "",
             "Version named in the registration, the agent's own when empty; set another only towards a coordinator of your own.");
     public static final ConfigKey<String> RUNTIME_HASH = new ConfigKey<>(
-            "coordinator.runtime_hash", new ValueType.Text("64 hexadecimal digits"), "",
+            "coordinator.runtime_hash", ValueType.Formed.matching("64 hexadecimal digits", "[0-9a-fA-F]{64}"), "",
             "Hash of the runtime that a coordinator of your own lists in its manifest; none is sent otherwise.");
     public static final ConfigKey<Boolean> SIGN_RESPONSES = new ConfigKey<>(
             "coordinator.sign_responses", new ValueType.Flag(), false,
@@ -116,7 +117,7 @@ public record ConfigKey<T>(String name, ValueType<T> type, T defaultValue, Strin
             "coordinator.downloads", new ValueType.Flag(), true,
             "Whether the coordinator may have builds of its catalogue fetched to this machine's disk.");
     public static final ConfigKey<String> FILES_URL = new ConfigKey<>(
-            "coordinator.files_url", new ValueType.Text("an address such as \"https://models.example\""), "",
+            "coordinator.files_url", ValueType.Formed.address("an address such as \"https://models.example\"", "http", "https"), "",
             "Where the files of the catalogue's builds are, below the folder that each manifest names; the coordinator itself when empty.");
     public static final ConfigKey<DataSize> DISK_RESERVE = new ConfigKey<>(
             "coordinator.disk_reserve_gb", new ValueType.Gigabytes(1_000_000), DataSize.ofGigabytes(BigDecimal.valueOf(20)),

@@ -8,6 +8,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -187,6 +189,36 @@ public sealed interface ValueType<T> {
         @Override
         public String fromText(String text) {
             return text;
+        }
+
+        @Override
+        public String toToml(String value) {
+            return TomlLayout.quote(value);
+        }
+    }
+
+    /** A text of a certain form, or none. */
+    record Formed(String description, Predicate<String> fits) implements ValueType<String> {
+        /** Returns an address of one of {@code schemes}, with a host and without user, query and fragment. */
+        static Formed address(String description, String... schemes) {
+            return matching(description, "(?i)(" + String.join("|", schemes) + ")://([a-z0-9.-]+|\\[[0-9a-f:.]+])(:\\d{1,5})?(/[^\\s?#]*)?");
+        }
+
+        static Formed matching(String description, String pattern) {
+            return new Formed(description, Pattern.compile(pattern).asMatchPredicate());
+        }
+
+        @Override
+        public String fromToml(Object raw) {
+            if (raw instanceof String text && (text.isEmpty() || fits.test(text))) {
+                return text;
+            }
+            throw refusal(this, raw);
+        }
+
+        @Override
+        public String fromText(String text) {
+            return fromToml(text);
         }
 
         @Override

@@ -62,6 +62,17 @@ public record CoordinatorAddress(URI socket) {
         return socket.getScheme().equals("wss");
     }
 
+    /** Returns whether what is sent there can be read on its way: it is not encrypted, and leaves this machine. */
+    public boolean isReadableOnTheWay() {
+        return !isTls() && !isLoopback();
+    }
+
+    /** Returns whether both lead to one coordinator in one way, however they are written. */
+    public boolean isSame(CoordinatorAddress other) {
+        return isTls() == other.isTls() && host().equalsIgnoreCase(other.host()) && port() == other.port()
+                && socket.getRawPath().equals(other.socket.getRawPath());
+    }
+
     /** Returns the host as it stands in the address. */
     public String host() {
         String host = socket.getHost();

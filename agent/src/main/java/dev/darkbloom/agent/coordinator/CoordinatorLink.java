@@ -1,5 +1,6 @@
 package dev.darkbloom.agent.coordinator;
 
+import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.coordinator.CoordinatorSocket.Unopened;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
@@ -85,7 +86,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         this.random = random;
         board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clocks.nanos(), new LinkForecast(self, board));
+                settings.desk(), clocks.nanos(), new LinkForecast(self, board), board::served);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
@@ -130,6 +131,8 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
                     }
                 } catch (Unopened e) {
                     end = e.end();
+                } catch (AgentException e) {
+                    end = LinkEnd.of(e);
                 } catch (RuntimeException e) {
                     log.error("the connection ended by a defect", e);
                     end = new LinkEnd(LinkEnd.Kind.LOST, e.getClass().getSimpleName());

@@ -30,6 +30,7 @@ final class LinkBoard {
     private Instant connectedAt;
     private Instant lastHeartbeat;
     private Instant lastChallenge;
+    private Instant lastServed;
     private boolean later;
     private long capacitySeq; // of the latest report on this connection
     private LinkStatus.Trust trust;
@@ -77,6 +78,7 @@ final class LinkBoard {
         registrations++;
         lastChallenge = null;
         lastHeartbeat = null;
+        lastServed = null;
         later = false;
         capacitySeq = 0;
         trust = null;
@@ -131,6 +133,12 @@ final class LinkBoard {
         return challengesIgnored;
     }
 
+    synchronized void served() {
+        if (connectedAt != null) { // an answer may end when its connection has
+            lastServed = wall.instant();
+        }
+    }
+
     synchronized void later() {
         later = true;
     }
@@ -161,7 +169,11 @@ final class LinkBoard {
 
     /** Takes what the coordinator thinks of this node; returns whether that is news worth keeping. */
     synchronized boolean trust(LinkStatus.Trust said) {
-        boolean isNews = (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) && mayTell();
+        boolean isOther = trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status());
+        if (isOther) {
+            lastServed = null; // what was routed here before proves nothing of how it stands now
+        }
+        boolean isNews = isOther && mayTell();
         if (isNews) {
             log.info("coordinator's trust level={} status={}", said.level(), said.status());
         }
@@ -182,6 +194,9 @@ final class LinkBoard {
     }
 
     synchronized void listed(LinkStatus.Listing found) {
+        if (listed != null && listed.isThere() && !listed.trustLevel().equals(found.trustLevel())) {
+            lastServed = null; // as above; a status may also change because a request came
+        }
         listed = found;
     }
 
@@ -266,7 +281,8 @@ final class LinkBoard {
 
     synchronized LinkStatus status(CoordinatorAddress address, Optional<String> proxy, LinkStatus.Traffic traffic) {
         return new LinkStatus(address, proxy, state, since, attempts, Optional.ofNullable(nextAttempt), Optional.ofNullable(lastEnd),
-                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge), later,
+                Optional.ofNullable(connectedAt), Optional.ofNullable(lastHeartbeat), Optional.ofNullable(lastChallenge),
+                Optional.ofNullable(lastServed), later,
                 Optional.ofNullable(trust), mismatches, Optional.ofNullable(listed), Optional.ofNullable(manifest), catalogueGb,
                 Optional.ofNullable(warning), traffic);
     }

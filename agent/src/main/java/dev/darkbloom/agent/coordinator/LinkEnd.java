@@ -1,5 +1,7 @@
 package dev.darkbloom.agent.coordinator;
 
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -40,6 +42,8 @@ public record LinkEnd(Kind kind, String detail, Optional<String> remedy, Optiona
         UNTRUSTED(LinkState.UNTRUSTED),
         /** The proxy asks for a login, or does not let the connection through. */
         PROXY_REFUSED(LinkState.PROXY_REFUSED),
+        /** There was nothing to register with: something of this machine's own has to be mended. */
+        NOT_SET_UP(LinkState.NOT_SET_UP),
         /** It answered 429 or 5xx, or closed with 1012, 1013. */
         BUSY(LinkState.WAITING),
         /** It closed, with any other code. */
@@ -112,6 +116,13 @@ public record LinkEnd(Kind kind, String detail, Optional<String> remedy, Optiona
         }
         return new LinkEnd(kind, answered, Optional.empty(),
                 kind == Kind.BUSY ? retryAfter.flatMap(text -> pause(text, InstantSource.system())) : Optional.empty());
+    }
+
+    /** Returns what it means that something of our own failed for a reason that is known. */
+    static LinkEnd of(AgentException e) {
+        var end = new LinkEnd(e.code().kind() == ErrorCode.Kind.SETUP ? Kind.NOT_SET_UP : Kind.LOST, e.getMessage());
+        // Where the message says it itself, the state's advice points there; a remedy twice in one line helps nobody.
+        return e.code() == ErrorCode.CONFIG_INVALID || e.getMessage().contains(e.code().remedy()) ? end : end.withRemedy(e.code().remedy());
     }
 
     private static Optional<Duration> pause(String text, InstantSource wall) {

@@ -28,6 +28,8 @@ public enum LinkState {
     UNTRUSTED("the coordinator's certificate does not fit its name or is signed by nobody known here: check coordinator.url and the clock"),
     /** The proxy asks for a login, or does not let the connection through. */
     PROXY_REFUSED("the proxy does not let this node through: check HTTPS_PROXY, ALL_PROXY and NO_PROXY"),
+    /** Something on this machine that is told at registration cannot be had, for instance a file of its own is damaged. */
+    NOT_SET_UP("something of this machine's own keeps it from registering: mend what is named, or see the log"),
     /** Another connection with this machine's serial number took its place, twice. */
     REPLACED("another agent is connected for this machine: stop it, then restart this one"),
     /** What runs is being finished, nothing new is taken. */

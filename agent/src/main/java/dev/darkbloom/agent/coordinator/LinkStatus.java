@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param connectedAt when the present connection registered
  * @param lastHeartbeat when a report was last written to it
  * @param lastChallenge when a challenge was last answered
+ * @param lastServed when a request was last answered on this connection, as this node stands with the coordinator now
  * @param isLater whether it has sent a message that only newer coordinators send
  * @param trust what the coordinator says it thinks of this node
  * @param mismatches hashes that it does not accept; routed nothing while there are any
@@ -37,6 +38,7 @@ public record LinkStatus(
         Optional<Instant> connectedAt,
         Optional<Instant> lastHeartbeat,
         Optional<Instant> lastChallenge,
+        Optional<Instant> lastServed,
         boolean isLater,
         Optional<Trust> trust,
         List<Mismatch> mismatches,

@@ -63,6 +63,7 @@ final class RequestDesk implements AutoCloseable {
     private final Limits limits;
     private final NanoClock clock;
     private final Forecast forecast;
+    private final Runnable onServed;
     private final MessageEncoder encoder = new MessageEncoder();
     private final DeskCounters counters = new DeskCounters();
     private final ReentrantLock lock = new ReentrantLock();
@@ -124,10 +125,12 @@ final class RequestDesk implements AutoCloseable {
      * @param publicKey as registered
      * @param signer signs answers; empty to sign none
      * @param forecast judges requests that must be answered by a time
+     * @param onServed hears of each request that was answered whole; any thread
      */
     RequestDesk(Answerer answerer, RequestOpener opener, String publicKey, Optional<DeviceSigner> signer, Limits limits, NanoClock clock,
-            Forecast forecast) {
+            Forecast forecast, Runnable onServed) {
         this.forecast = forecast;
+        this.onServed = onServed;
         this.answerer = answerer;
         this.opener = opener;
         this.publicKey = publicKey;
@@ -274,6 +277,7 @@ final class RequestDesk implements AutoCloseable {
             if (!cancelled) {
                 counters.served(usage.completionTokens());
                 remember(id);
+                onServed.run();
             }
         }
 

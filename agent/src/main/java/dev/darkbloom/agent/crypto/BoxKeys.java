@@ -42,6 +42,11 @@ public final class BoxKeys implements AutoCloseable {
         return new BoxKeys(Sodium.load(), null);
     }
 
+    /** Returns how many key pairs and boxes of this process are not closed yet: one, a provider's own, when no request runs. */
+    public static long openCount() {
+        return Sodium.lockedCount();
+    }
+
     /** Returns the pair of a known secret, for vectors. */
     static BoxKeys ofSecret(MemorySegment secret) {
         return new BoxKeys(Sodium.load(), secret);

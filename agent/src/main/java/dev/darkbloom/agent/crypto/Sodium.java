@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.NoSuchElementException;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The few functions of libsodium that the agent calls, loaded once per process from the directory of our own native libraries.
@@ -46,6 +47,7 @@ public final class Sodium {
     private static final long STACK_BYTES = 8192;
 
     private static final Object LOADING = new Object();
+    private static final LongAdder LOCKED = new LongAdder();
     private static Sodium loaded; // guarded by LOADING
 
     private final MethodHandle malloc;
@@ -136,6 +138,7 @@ public final class Sodium {
             if (address.address() == 0) {
                 throw new AgentException(ErrorCode.OUT_OF_MEMORY, "no " + bytes + " bytes of memory for a key");
             }
+            LOCKED.increment();
             return address.reinterpret(bytes, arena, this::free);
         } catch (AgentException e) {
             throw e;
@@ -144,9 +147,15 @@ public final class Sodium {
         }
     }
 
+    /** Returns how many pieces of locked memory of this process are not freed yet. */
+    static long lockedCount() {
+        return LOCKED.sum();
+    }
+
     private void free(MemorySegment memory) {
         try {
             free.invokeExact(memory);
+            LOCKED.decrement();
         } catch (Throwable t) {
             throw failed(t);
         }

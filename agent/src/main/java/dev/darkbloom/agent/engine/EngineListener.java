@@ -24,8 +24,9 @@ public interface EngineListener {
      *
      * @param modelId the model that answered
      * @param id the request's name
+     * @param origin where the request came from
      * @param outcome how it ended
      * @param progress final counts and times
      */
-    record GenerationStats(String modelId, RequestId id, Generation.Outcome outcome, Generation.Progress progress) {}
+    record GenerationStats(String modelId, RequestId id, Origin origin, Generation.Outcome outcome, Generation.Progress progress) {}
 }

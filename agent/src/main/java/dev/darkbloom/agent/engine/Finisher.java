@@ -59,7 +59,8 @@ final class Finisher {
         }
         generation.show();
         try {
-            listener.onFinished(new GenerationStats(modelId, generation.request.id(), outcome, generation.finalProgress()));
+            listener.onFinished(new GenerationStats(modelId, generation.request.id(), generation.request.origin(), outcome,
+                    generation.finalProgress()));
         } catch (RuntimeException e) {
             log.warn("engine listener failed model={} error={}", modelId, e.getClass().getName());
         }

@@ -18,6 +18,7 @@ import java.lang.foreign.MemorySegment;
  * @param grammar taken by {@code submit}, whatever it returns or throws; may be null
  * @param topLogprobs -1: no log-probabilities; otherwise how many alternatives each ring entry carries
  * @param deadlineNanos {@link System#nanoTime} after which the answer is given up; {@link Long#MAX_VALUE} for none
+ * @param origin whose requests may make use of what its slot holds of it, and whose are made use of
  * @param reusesCache whether what slots hold of the prompt is made use of; otherwise all of it is computed
  * @param ring where tokens go; owned by the caller, who closes it after the generation is finished
  */
@@ -30,12 +31,13 @@ public record GenerationRequest(
         Grammar grammar,
         int topLogprobs,
         long deadlineNanos,
+        Origin origin,
         boolean reusesCache,
         TokenRing ring) {
-    /** As the other, reusing what is there. */
+    /** As the other, of a client of this machine, reusing what is there. */
     public GenerationRequest(RequestId id, MemorySegment prompt, int promptTokens, int maxTokens, SamplerSettings sampling, Grammar grammar,
             int topLogprobs, long deadlineNanos, TokenRing ring) {
-        this(id, prompt, promptTokens, maxTokens, sampling, grammar, topLogprobs, deadlineNanos, true, ring);
+        this(id, prompt, promptTokens, maxTokens, sampling, grammar, topLogprobs, deadlineNanos, Origin.LOCAL, true, ring);
     }
 
     public GenerationRequest {

@@ -7,6 +7,9 @@ import java.lang.foreign.MemorySegment;
 /**
  * Finds what a prompt has in common with what sequences hold, or are about to hold, and has it taken over instead of computed.
  *
+ * <p>Only what a request of the same {@link Origin} brought counts as common. An idle slot of the other one may be taken like any other; it is
+ * emptied then.
+ *
  * <p>Only what is certain to give the same answer as a fresh sequence is kept; what that is depends on how the model remembers. At least one
  * prompt token is always left to run, since the first token is sampled from its logits.
  */
@@ -43,14 +46,14 @@ final class PromptCache {
      *
      * <p>A short common beginning, such as a template's first words, does not count: it would cost a slot that holds a whole conversation.
      */
-    Slot choose(MemorySegment prompt, int promptTokens) {
+    Slot choose(Origin origin, MemorySegment prompt, int promptTokens) {
         Slot best = null;
         int bestReusable = 0;
         for (Slot slot : slots) {
             if (!slot.isIdle()) {
                 continue;
             }
-            int reusable = reusable(slot, prompt, promptTokens);
+            int reusable = reusable(slot, origin, prompt, promptTokens);
             if (isWorthwhile(reusable, promptTokens) && reusable > bestReusable) {
                 best = slot;
                 bestReusable = reusable;
@@ -111,13 +114,13 @@ final class PromptCache {
      * Makes an idle slot's sequence hold a beginning of the prompt and nothing else, its own or one that it takes over from the slot that has
      * most of it, busy or idle; returns how many tokens that is.
      */
-    int prepare(Slot slot, MemorySegment prompt, int promptTokens) {
-        int own = reusable(slot, prompt, promptTokens);
+    int prepare(Slot slot, Origin origin, MemorySegment prompt, int promptTokens) {
+        int own = reusable(slot, origin, prompt, promptTokens);
         Slot donor = null;
         int most = own;
         for (Slot other : slots) {
             if (other != slot) {
-                int reusable = reusable(other, prompt, promptTokens);
+                int reusable = reusable(other, origin, prompt, promptTokens);
                 if (reusable > most) {
                     donor = other;
                     most = reusable;
@@ -155,12 +158,12 @@ final class PromptCache {
      *
      * @param before slots placed at this time or later are not waited for: otherwise two might wait for each other
      */
-    Slot leader(long before, MemorySegment prompt, int promptTokens, int kept) {
+    Slot leader(long before, Origin origin, MemorySegment prompt, int promptTokens, int kept) {
         Slot leader = null;
         int most = kept;
         for (Slot slot : slots) {
             if (slot.isReadingPrompt() && slot.order() < before) {
-                int shared = sharedWith(slot, prompt, promptTokens);
+                int shared = sharedWith(slot, origin, prompt, promptTokens);
                 if (shared > most && shared > slot.heldTokens()) {
                     leader = slot;
                     most = shared;
@@ -181,22 +184,25 @@ final class PromptCache {
 
     /**
      * Returns how many tokens of a prompt the prompt that {@code leader} reads begins with. Never its last one: that one waits for the
-     * leader's reader, for whom nobody else is to wait.
+     * leader's reader, for whom nobody else is to wait. None if the two are of different origin.
      */
-    int sharedWith(Slot leader, MemorySegment prompt, int promptTokens) {
+    int sharedWith(Slot leader, Origin origin, MemorySegment prompt, int promptTokens) {
         GenerationRequest request = leader.generation().request;
+        if (request.origin() != origin) {
+            return 0;
+        }
         long bytes = (long) Math.min(request.promptTokens() - 1, promptTokens - 1) * Integer.BYTES;
         long differs = MemorySegment.mismatch(request.prompt(), 0, bytes, prompt, 0, bytes);
         return (int) ((differs < 0 ? bytes : differs) / Integer.BYTES);
     }
 
     /** Returns how many tokens of a prompt would not have to be computed: what a slot holds of it, or what one that reads its prompt will. */
-    int expected(MemorySegment prompt, int promptTokens) {
+    int expected(Origin origin, MemorySegment prompt, int promptTokens) {
         int most = 0;
         for (Slot slot : slots) {
-            most = Math.max(most, reusable(slot, prompt, promptTokens));
+            most = Math.max(most, reusable(slot, origin, prompt, promptTokens));
             if (slot.isReadingPrompt()) {
-                most = Math.max(most, sharedWith(slot, prompt, promptTokens));
+                most = Math.max(most, sharedWith(slot, origin, prompt, promptTokens));
             }
         }
         return most;
@@ -249,8 +255,8 @@ final class PromptCache {
     }
 
     /** Returns the tokens of {@code prompt} that the slot's sequence can contribute exactly. */
-    int reusable(Slot slot, MemorySegment prompt, int promptTokens) {
-        int common = slot.commonPrefix(prompt, promptTokens);
+    int reusable(Slot slot, Origin origin, MemorySegment prompt, int promptTokens) {
+        int common = slot.commonPrefix(origin, prompt, promptTokens);
         int cut = Math.min(common, promptTokens - 1);
         // Nothing has to be taken back: the sequence is a true beginning of the prompt.
         boolean whole = common == slot.heldTokens() && common < promptTokens;

@@ -221,14 +221,15 @@ final class Scheduler implements Workload {
 
     private void takeOver(Slot slot) {
         EngineGeneration generation = slot.generation();
+        Origin origin = generation.request.origin();
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
-        int kept = cache.prepare(slot, prompt, promptTokens);
+        int kept = cache.prepare(slot, origin, prompt, promptTokens);
         slot.stopFollowing(kept);
         countCached(generation, kept);
-        Slot leader = cache.leader(slot.order(), prompt, promptTokens, kept);
+        Slot leader = cache.leader(slot.order(), origin, prompt, promptTokens, kept);
         if (leader != null) { // the one before has gone; all that followed it share with the oldest of them
-            slot.follow(leader, cache.sharedWith(leader, prompt, promptTokens));
+            slot.follow(leader, cache.sharedWith(leader, origin, prompt, promptTokens));
         }
     }
 
@@ -243,11 +244,12 @@ final class Scheduler implements Workload {
         if (room.isAmple()) {
             return true;
         }
+        Origin origin = generation.request.origin();
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
         boolean reuses = generation.request.reusesCache();
         // An eviction may take what would have been kept; it is looked at anew.
-        while (!room.hasRoomFor(promptTokens - (reuses ? cache.expected(prompt, promptTokens) : 0), generation.maxTokens)) {
+        while (!room.hasRoomFor(promptTokens - (reuses ? cache.expected(origin, prompt, promptTokens) : 0), generation.maxTokens)) {
             if (!cache.evictOldest()) {
                 return busySlots == 0; // it is alone: what there is has to do
             }
@@ -262,6 +264,7 @@ final class Scheduler implements Workload {
     }
 
     private void place(EngineGeneration generation, long nowNanos) {
+        Origin origin = generation.request.origin();
         MemorySegment prompt = generation.request.prompt();
         int promptTokens = generation.request.promptTokens();
         Slot slot;
@@ -269,9 +272,9 @@ final class Scheduler implements Workload {
         int kept;
         try {
             if (generation.request.reusesCache()) {
-                slot = cache.choose(prompt, promptTokens);
-                kept = cache.prepare(slot, prompt, promptTokens);
-                leader = cache.leader(ticks + 1, prompt, promptTokens, kept);
+                slot = cache.choose(origin, prompt, promptTokens);
+                kept = cache.prepare(slot, origin, prompt, promptTokens);
+                leader = cache.leader(ticks + 1, origin, prompt, promptTokens, kept);
             } else {
                 slot = cache.spare();
                 cache.clear(slot);
@@ -290,7 +293,7 @@ final class Scheduler implements Workload {
         counters.promisedTokens.add(generation.maxTokens);
         countCached(generation, kept);
         if (leader != null) {
-            slot.follow(leader, cache.sharedWith(leader, prompt, promptTokens));
+            slot.follow(leader, cache.sharedWith(leader, origin, prompt, promptTokens));
         }
     }
 

@@ -27,6 +27,8 @@ final class Slot {
     /** {@code int32[contextTokens]}, the tokens that the sequence holds in memory, off-heap since they are content. */
     private final MemorySegment held;
     private int heldTokens;
+    /** Whose requests may reuse what is held; of no meaning while nothing is. */
+    private Origin origin = Origin.LOCAL;
 
     private Phase phase = Phase.IDLE;
     private EngineGeneration generation;
@@ -76,6 +78,7 @@ final class Slot {
         sampler = requestSampler;
         heldTokens = keptTokens;
         promptTokens = request.request.promptTokens();
+        origin = request.request.origin();
         order = placedAs;
         phase = Phase.PREFILL;
     }
@@ -167,6 +170,7 @@ final class Slot {
     void copyHeld(Slot source, int tokens) {
         MemorySegment.copy(source.held, 0, held, 0, (long) tokens * Integer.BYTES);
         heldTokens = tokens;
+        origin = source.origin;
     }
 
     /** Notes that the batch with this slot's planned tokens has run: they are in memory now. */
@@ -183,8 +187,11 @@ final class Slot {
         plannedTokens = 0;
     }
 
-    /** Returns how many tokens from the start the sequence and a prompt have in common. */
-    int commonPrefix(MemorySegment prompt, int promptTokens) {
+    /** Returns how many tokens from the start the sequence and a prompt have in common; none if the two are of different origin. */
+    int commonPrefix(Origin of, MemorySegment prompt, int promptTokens) {
+        if (of != origin) {
+            return 0;
+        }
         long bytes = (long) Math.min(heldTokens, promptTokens) * Integer.BYTES;
         long differs = MemorySegment.mismatch(held, 0, bytes, prompt, 0, bytes);
         return (int) ((differs < 0 ? bytes : differs) / Integer.BYTES);

@@ -17,6 +17,8 @@ import java.util.Objects;
  * @param coreDumpsDisabled whether neither a crash nor a full heap writes memory to a file, be it a core file, a heap dump or a crash
  * report
  * @param environmentScrubbed whether no variable is set that loads foreign code into this process
+ * @param runtimeHash of its native libraries, in hexadecimal digits; see {@link ProgramFiles}. It is shown and never sent: coordinators hold
+ * hashes of another runtime, so what is sent is what the settings say
  * @param binaryHash of this program's own files, in hexadecimal digits; see {@link ProgramFiles}
  */
 public record Posture(
@@ -29,6 +31,7 @@ public record Posture(
         Finding<Boolean> antiDebug,
         Finding<Boolean> coreDumpsDisabled,
         Finding<Boolean> environmentScrubbed,
+        Finding<String> runtimeHash,
         Finding<String> binaryHash) {
     public Posture {
         Objects.requireNonNull(sip);
@@ -40,6 +43,7 @@ public record Posture(
         Objects.requireNonNull(antiDebug);
         Objects.requireNonNull(coreDumpsDisabled);
         Objects.requireNonNull(environmentScrubbed);
+        Objects.requireNonNull(runtimeHash);
         Objects.requireNonNull(binaryHash);
     }
 }

@@ -65,6 +65,15 @@ record ProcessPosture(NativeAccess system, JvmFlags java, Set<String> variables,
                 : Finding.known(false, "set at start: " + String.join(", ", found), clock.instant());
     }
 
+    Finding<String> runtimeHash() {
+        try {
+            return program.librariesSha256().map(hash -> Finding.known(hash, "SHA-256 of this program's native libraries", clock.instant()))
+                    .orElseGet(() -> Finding.unknown("this program's native libraries are not among its files", clock.instant()));
+        } catch (IOException e) {
+            return Finding.unknown("this program's files cannot be read: " + e.getMessage(), clock.instant());
+        }
+    }
+
     Finding<String> binaryHash() {
         try {
             return Finding.known(program.sha256(), "SHA-256 of this program's files", clock.instant());

@@ -16,6 +16,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -26,9 +28,14 @@ public final class ProgramFiles {
     /** What tells a changed file from an unchanged one without reading it. */
     private record Stamp(String name, Path path, long bytes, FileTime changed, Object key) {}
 
+    /** {@code libllama.v0.4.0.so}, {@code libggml-base.dylib}. */
+    private static final Pattern LIBRARY = Pattern.compile("/lib[^/]*\\.(so|dylib)$");
+
     private final List<Path> roots;
     private List<Stamp> hashedStamps = List.of(); // guarded by this
     private String hash = ""; // guarded by this; of hashedStamps
+    private List<Stamp> librariesStamps = List.of(); // guarded by this
+    private String librariesHash = ""; // guarded by this; of librariesStamps
 
     /** Takes files and directories; their own names count, where they lie does not. */
     ProgramFiles(List<Path> roots) {
@@ -63,6 +70,31 @@ public final class ProgramFiles {
         return hash;
     }
 
+    /**
+     * Returns the hash of the native libraries among them, which is what computes: each one's SHA-256, in the order of their names, and
+     * the SHA-256 over those 32 bytes each (as the provider protocol, 16.3, hashes a model's files). All of them count and not only those
+     * that this machine's processor loads, so that machines with one release have one hash. Files are read again as for {@link #sha256}.
+     *
+     * @return 64 hexadecimal digits; empty where there are none
+     */
+    synchronized Optional<String> librariesSha256() throws IOException {
+        List<Stamp> stamps = stamps().stream().filter(stamp -> LIBRARY.matcher(stamp.name()).find()).toList();
+        if (stamps.isEmpty()) {
+            return Optional.empty();
+        }
+        if (!stamps.equals(librariesStamps)) {
+            MessageDigest digest = sha256Digest();
+            for (Stamp stamp : stamps) {
+                MessageDigest one = sha256Digest();
+                update(one, stamp.path());
+                digest.update(one.digest());
+            }
+            librariesHash = HexFormat.of().formatHex(digest.digest());
+            librariesStamps = stamps;
+        }
+        return Optional.of(librariesHash);
+    }
+
     private List<Stamp> stamps() throws IOException {
         var stamps = new ArrayList<Stamp>();
         for (Path root : roots) {
@@ -84,19 +116,23 @@ public final class ProgramFiles {
     private static String hash(List<Stamp> stamps) throws IOException {
         MessageDigest digest = sha256Digest();
         var size = new byte[Long.BYTES];
-        var buffer = new byte[1 << 16];
         for (Stamp stamp : stamps) {
             digest.update(stamp.name().getBytes(StandardCharsets.UTF_8));
             digest.update((byte) 0);
             ByteBuffer.wrap(size).putLong(stamp.bytes());
             digest.update(size);
-            try (InputStream in = Files.newInputStream(stamp.path())) {
-                for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-                    digest.update(buffer, 0, read);
-                }
-            }
+            update(digest, stamp.path());
         }
         return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static void update(MessageDigest digest, Path file) throws IOException {
+        var buffer = new byte[1 << 16];
+        try (InputStream in = Files.newInputStream(file)) {
+            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+                digest.update(buffer, 0, read);
+            }
+        }
     }
 
     private static MessageDigest sha256Digest() {

@@ -19,9 +19,10 @@ record SystemPosture(MachinePosture machine, ProcessPosture process) implements 
             var rdmaDisabled = lookups.submit(machine::rdmaDisabled);
             var hypervisor = lookups.submit(machine::hypervisor);
             var binaryHash = lookups.submit((Callable<Finding<String>>) process::binaryHash);
+            var runtimeHash = lookups.submit((Callable<Finding<String>>) process::runtimeHash);
             return new Posture(found(sip), found(secureBoot), found(authenticatedRoot), found(rdmaDisabled), found(hypervisor),
                     process.debuggerAttached(), process.antiDebug(), process.coreDumpsDisabled(), process.environmentScrubbed(),
-                    found(binaryHash));
+                    found(runtimeHash), found(binaryHash));
         }
     }
 

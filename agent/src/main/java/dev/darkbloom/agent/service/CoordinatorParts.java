@@ -59,6 +59,8 @@ final class CoordinatorParts {
     private final RememberedPosture posture;
     private final OfferedModels models;
     private final long totalMemoryBytes;
+    private final String version;
+    private final boolean signedInSecureEnclave;
     private final CoordinatorLink link;
     private final TrustFile trusts;
 
@@ -83,7 +85,7 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, long totalMemoryBytes, CoordinatorLink link, TrustFile trusts) {
+            OfferedModels models, long totalMemoryBytes, String version, boolean signedInSecureEnclave, CoordinatorLink link, TrustFile trusts) {
         this.config = config;
         this.home = home;
         this.engine = engine;
@@ -91,6 +93,8 @@ final class CoordinatorParts {
         this.posture = posture;
         this.models = models;
         this.totalMemoryBytes = totalMemoryBytes;
+        this.version = version;
+        this.signedInSecureEnclave = signedInSecureEnclave;
         this.link = link;
         this.trusts = trusts;
     }
@@ -133,17 +137,19 @@ final class CoordinatorParts {
         }
         OfferedModels models = closer.add(OfferedModels.open(new OfferedModels.Parts(engine, served, new ModelCatalog(home, config)::isOwners,
                 entry -> ServedModel.of(entry, config, machine, true), store, fetching, address.toString())));
-        String version = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        String numbers = AgentVersion.current().agent().replaceAll("[^0-9.].*", "");
+        String version = numbers.isEmpty() ? "0.0.0" : numbers;
         HardwareReport hardware = HardwareProbe.ofThisSystem().report();
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
-                hardware, metrics::latest, posture, signer, () -> AccountToken.read(home.accountToken()),
-                version.isEmpty() ? "0.0.0" : version, keys.publicKey(), serial(home.root()), InstantSource.system()));
+                hardware, metrics::latest, posture, signer, () -> AccountToken.of(home.accountToken(), address),
+                version, keys.publicKey(), serial(home.root()), InstantSource.system()));
         TrustFile trusts = TrustFile.open(home.trust(), address);
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
                 "darkbloom-agent/" + AgentVersion.current().agent(), Optional.of(trusts))));
         models.connect(link);
-        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(), link, trusts);
+        return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(),
+                config.coordinator().reportedVersion().orElse(version), signer.isInSecureEnclave(), link, trusts);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -177,14 +183,26 @@ final class CoordinatorParts {
         return config;
     }
 
+    boolean isSignedInSecureEnclave() {
+        return signedInSecureEnclave;
+    }
+
     Optional<Posture> posture() {
         return posture.last();
+    }
+
+    private Gates.Account account(CoordinatorAddress address) {
+        try {
+            return AccountToken.read(home.accountToken()).<Gates.Account>map(kept -> kept.coordinator().isSame(address)
+                    ? new Gates.Account.Here() : new Gates.Account.Elsewhere(kept.coordinator().toString())).orElseGet(Gates.Account.None::new);
+        } catch (AgentException e) {
+            return new Gates.Account.Damaged(e.getMessage());
+        }
     }
 
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
         return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
-                AccountToken.read(home.accountToken()).isPresent(), posture.last(),
-                metrics.latest(), trusts.latest(), Instant.now()));
+                account(status.address()), version, posture.last(), metrics.latest(), trusts.latest(), Instant.now()));
     }
 }

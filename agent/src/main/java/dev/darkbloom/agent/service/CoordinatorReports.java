@@ -37,6 +37,7 @@ final class CoordinatorReports {
                 parts.config().testPosture().isOn(),
                 parts.config().backendName(),
                 parts.config().privateOnly(),
+                parts.isSignedInSecureEnclave() ? "secure enclave" : "software",
                 parts.offered(),
                 link.traffic().served(),
                 link.traffic().failed(),
@@ -65,6 +66,7 @@ final class CoordinatorReports {
                 finding("anti_debug", posture.antiDebug()),
                 finding("core_dumps_disabled", posture.coreDumpsDisabled()),
                 finding("environment_scrubbed", posture.environmentScrubbed()),
+                finding("runtime_hash", posture.runtimeHash()),
                 finding("binary_hash", posture.binaryHash()));
     }
 

@@ -63,7 +63,7 @@ public final class ModelCatalog {
     /** Returns the models that the settings bind to an id, in the order of ids. */
     public List<ModelEntry> bound() {
         var entries = new ArrayList<ModelEntry>();
-        new TreeMap<>(bound).forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofPath(path)))));
+        new TreeMap<>(bound).forEach((id, model) -> model.path().ifPresent(path -> entries.add(named(id, ofBinding(path)))));
         return entries;
     }
 
@@ -76,7 +76,7 @@ public final class ModelCatalog {
     public ModelEntry find(String name) {
         Optional<Path> boundPath = Optional.ofNullable(bound.get(name)).flatMap(AgentConfig.Model::path);
         if (boundPath.isPresent()) {
-            return named(name, ofPath(boundPath.get()));
+            return named(name, ofBinding(boundPath.get()));
         }
         if (name.equals(EmbeddedDemo.ID)) {
             return demo();
@@ -110,6 +110,19 @@ public final class ModelCatalog {
 
     private ModelEntry demo() {
         return ofPath(EmbeddedDemo.extract(home.cache().resolve("models")));
+    }
+
+    /**
+     * Returns what the settings keep of a model that is bound to an id: its file, but of the demo its name, since its file lies in the cache,
+     * which may be removed at any time.
+     */
+    public String binding(ModelEntry entry) {
+        Path file = entry.files().getFirst().toAbsolutePath();
+        return file.equals(demo().files().getFirst().toAbsolutePath()) ? EmbeddedDemo.ID : file.toString();
+    }
+
+    private ModelEntry ofBinding(Path path) {
+        return path.equals(Path.of(EmbeddedDemo.ID)) ? demo() : ofPath(path);
     }
 
     private static ModelEntry ofPath(Path path) {

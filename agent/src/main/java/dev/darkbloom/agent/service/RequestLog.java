@@ -7,7 +7,11 @@ import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One line for each answer: ids, counts and times, never a word of it. Called by the engine's threads. */
+/**
+ * One line for each answer: ids, counts and times, never a word of it. Called by the engine's threads.
+ *
+ * <p>How much of a relayed prompt was cached is left out: it would say which of other people's prompts begin alike.
+ */
 final class RequestLog implements EngineListener {
     private static final Logger log = LoggerFactory.getLogger("requests");
     private static final double NANOS_PER_MILLI = 1e6;
@@ -26,9 +30,16 @@ final class RequestLog implements EngineListener {
             case Generation.Outcome.Finished(var reason) -> reason.name().toLowerCase(Locale.ROOT);
             case Generation.Outcome.Failed(var error) -> error.code().name().toLowerCase(Locale.ROOT);
         };
-        log.info("request={} model={} promptTokens={} cachedTokens={} generatedTokens={} ttftMs={} tokensPerSecond={} outcome={}",
-                stats.id(), stats.modelId(), progress.promptTokens(), progress.cachedTokens(), progress.generatedTokens(),
+        log.info("request={} model={} promptTokens={}{} generatedTokens={} ttftMs={} tokensPerSecond={} outcome={}",
+                stats.id(), stats.modelId(), progress.promptTokens(), cached(stats), progress.generatedTokens(),
                 Math.round((progress.queuedNanos() + progress.prefillNanos()) / NANOS_PER_MILLI), decodeRate(progress), outcome);
+    }
+
+    private static String cached(GenerationStats stats) {
+        return switch (stats.origin()) {
+            case LOCAL -> " cachedTokens=" + stats.progress().cachedTokens();
+            case RELAYED -> "";
+        };
     }
 
     private static String decodeRate(Generation.Progress progress) {

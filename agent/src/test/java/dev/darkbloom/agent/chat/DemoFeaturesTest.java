@@ -10,6 +10,8 @@ import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.content.Content;
 import dev.darkbloom.agent.testing.RecordingSink;
 import java.time.Duration;
+import java.util.List;
+import java.util.function.Function;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -177,6 +179,25 @@ class DemoFeaturesTest {
         assertThat(text.strip()).isIn("\"red\"", "\"blue\"");
         assertThat(content(chat("\"max_tokens\":200,\"temperature\":0,\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":"
                 + "\"Who are you, as JSON?\"}]"))).startsWith("{");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"(gold", "gold)", "[gold", "gold{2,1}", "(?=gold)"})
+    void aPatternThatCannotBeEnforcedIsNamedWhereStrictAndOtherwiseIgnored(String pattern) {
+        String schema = HELLO + ",\"model\":\"demo\",\"max_tokens\":60,\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"x\",\"strict\":%s,"
+                + "\"schema\":{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"string\",\"maxLength\":9,\"pattern\":\"" + pattern
+                + "\"}},\"required\":[\"p\"],\"additionalProperties\":false}}}";
+        for (Function<String, RecordingSink> way : List.<Function<String, RecordingSink>>of(DemoFeaturesTest::chat, body -> demo.relay("{" + body + "}"))) {
+            AgentException refused = catchThrowableOfType(AgentException.class, () -> way.apply(schema.formatted(true)));
+            assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_SCHEMA);
+            assertThat(refused).hasMessageEndingWith("not supported: pattern at /properties/0").hasMessageNotContaining("gold");
+            assertThat(content(way.apply(schema.formatted(false)))).startsWith("{").endsWith("}");
+        }
+        String tool = HELLO + ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":%s,\"parameters\":{\"type\":\"object\",\"properties\":"
+                + "{\"p\":{\"type\":\"string\",\"pattern\":\"" + pattern + "\"}},\"required\":[\"p\"],\"additionalProperties\":false}}}]";
+        assertThat(catchThrowableOfType(AgentException.class, () -> chat(tool.formatted(true)))).hasMessageContaining("pattern at /properties/0")
+                .hasMessageNotContaining("gold");
+        assertThat(chat(tool.formatted(false)).json().path("choices")).hasSize(1);
     }
 
     @Test

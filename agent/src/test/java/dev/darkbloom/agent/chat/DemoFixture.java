@@ -47,6 +47,15 @@ final class DemoFixture implements BeforeAllCallback, AfterAllCallback {
         return sink;
     }
 
+    /** Asks as a coordinator does. */
+    RecordingSink relay(String body) {
+        var sink = new RecordingSink();
+        try (Content content = OffHeap.body(body)) {
+            completions.relay(new RequestId("r" + requests.getAndIncrement()), content, sink);
+        }
+        return sink;
+    }
+
     StoredResponses stored() {
         return new StoredResponses(store, Duration.ZERO);
     }

@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -63,6 +64,21 @@ class CommandLineTest {
         assertThat(removed.exitCode()).isZero();
         assertThat(run("models", "map").out()).doesNotContain("org/model");
         assertThat(run("models", "unbind", "org/model-1.5-8bit").exitCode()).isEqualTo(1);
+    }
+
+    @Test
+    void theDemoStaysBoundWhenItsFileInTheCacheIsRemoved() throws Exception {
+        run("models", "add", "demo", "--id", "org/demo");
+        run("models", "add", "org/demo", "--id", "org/other");
+        assertThat(directory.resolve("home/agent.toml")).content().doesNotContain("cache").contains("path = \"demo\"");
+        try (Stream<Path> files = Files.walk(directory.resolve("cache"))) {
+            assertThat(files.filter(Files::isRegularFile).map(Path::toFile).filter(java.io.File::delete)).isNotEmpty();
+        }
+
+        var map = run("models", "map");
+
+        assertThat(map.out()).contains("org/demo", "org/other").doesNotContain("cannot be loaded");
+        assertThat(run("models", "inspect", "org/demo").exitCode()).isZero();
     }
 
     @Test

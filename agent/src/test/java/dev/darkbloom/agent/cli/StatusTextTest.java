@@ -16,7 +16,7 @@ class StatusTextTest {
     void aCoordinatorsLinesSayWhetherWorkCanComeAndWhatStopsIt() {
         var coordinator = new StatusReport.Coordinator("wss://c.example/ws/provider", Optional.empty(), "connected", "nothing to do",
                 Instant.parse("2026-11-24T08:00:00Z"), Optional.of(Instant.parse("2026-11-24T08:00:01Z")), Optional.empty(), Optional.empty(),
-                Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, List.of("org/m"), 12, 1, 2, 3,
+                Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, "software", List.of("org/m"), 12, 1, 2, 3,
                 400, 5, 6, 7, List.of("r-1"),
                 List.of(new StatusReport.Fetch("org/n", "fetching", 3 << 20, 12 << 20, Optional.empty()),
                         new StatusReport.Fetch("org/x", "failed", 0, 0, Optional.of("the catalogue has no manifest of org/x"))),
@@ -28,9 +28,10 @@ class StatusTextTest {
 
         assertThat(text).containsExactly(
                 "coordinator|wss://c.example/ws/provider  connected  (nothing to do)",
-                "work|cannot come: thermal: too hot  (let it cool)",
+                "work|test posture: cannot come: thermal: too hot  (let it cool)",
                 "|test posture: an eligible Mac's protections are claimed, not measured",
                 "|offered: org/m",
+                "|signing key: software, a file that whoever administers this machine can copy",
                 "|served 12 requests, 400 tokens; 3 in flight, 1 failed, 2 cancelled",
                 "|build org/n: 3.0 MiB of 12 MiB are here",
                 "|build org/x: not fetched: the catalogue has no manifest of org/x");

@@ -41,7 +41,7 @@ class AgentConfigTest {
                 "backend.calibration | one of auto, off | \"auto\"",
                 "backend.startup_preload | true or false | true",
                 "backend.queue_limit | a whole number from 1 to 100000 | 64",
-                "models.<id>.path | the path of a GGUF file | \"\"",
+                "models.<id>.path | the path of a GGUF file, or demo | \"\"",
                 "models.<id>.context_length | a whole number from 0 to 16777216 | 0",
                 "models.<id>.template | the path of a Jinja file | \"\"",
                 "local.port | a whole number from 0 to 65535 | 8000",
@@ -118,7 +118,7 @@ class AgentConfigTest {
                 heartbeat_seconds = 1
                 backend_name = "inprocess-mlx"
                 reported_version = "0.6.0"
-                runtime_hash = "ab"
+                runtime_hash = "abababababababababababababababababababababababababababababababab"
                 sign_responses = true
                 downloads = false
                 files_url = "https://models.example"
@@ -136,7 +136,7 @@ class AgentConfigTest {
                         AgentConfig.KvLayout.UNIFIED, 2, 256, 128, AgentConfig.Calibration.OFF, false, 1),
                 new AgentConfig.Local(0, "0.0.0.0", List.of("https://app.example"), Duration.ofSeconds(3)),
                 new AgentConfig.Coordinator(Optional.of("ws://127.0.0.1:8080/ws/provider"), Optional.empty(), true, Duration.ofSeconds(1), "inprocess-mlx",
-                        Optional.of("0.6.0"), Optional.of("ab"), true,
+                        Optional.of("0.6.0"), Optional.of("ab".repeat(32)), true,
                         new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical")),
                         new AgentConfig.Downloads(false, Optional.of("https://models.example"), new DataSize(1L << 30), new DataSize(2L << 30))),
                 Map.of("org/model-1.5", new AgentConfig.Model(
@@ -151,6 +151,31 @@ class AgentConfigTest {
 
         assertThat(AgentConfig.of(values).backend().parallel()).isEqualTo(16);
         assertThat(values.origin(ConfigAddress.of(ConfigKey.PARALLEL))).contains("--parallel");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"url, not-an-address", "url, ftp://c.example", "url, ws://", "url, ws://u:p@c.example", "url, 'wss://c example'", "files_url, ftp://x",
+            "files_url, wss://x", "files_url, models.example", "runtime_hash, nonsense", "runtime_hash, abab", "reported_version, v1", "reported_version, 1."})
+    void whatHasNotTheFormOfItsKeyIsRefusedWhereverItComesFrom(String word, String value) throws IOException {
+        var address = ConfigAddress.parse("coordinator." + word);
+        String refusal = "coordinator." + word + " must be " + address.key().type().description() + "; it is \"" + value + "\"";
+
+        assertThatThrownBy(() -> file().set(address, value)).isInstanceOf(AgentException.class).hasMessageContaining(refusal);
+        assertThat(directory.resolve("agent.toml")).doesNotExist();
+
+        Files.writeString(directory.resolve("agent.toml"), "[coordinator]\n" + word + " = \"" + value + "\"\n");
+        assertThatThrownBy(() -> file().load()).isInstanceOf(AgentException.class).hasMessageContaining(refusal).hasMessageContaining(":2:");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"url, ws://[::1]:9/hub/ws/provider", "url, HTTPS://c.example/v1", "url, ''", "files_url, http://127.0.0.1:1/f", "files_url, ''",
+            "runtime_hash, ''", "reported_version, 0.6.0", "reported_version, 12"})
+    void whatHasTheFormOfItsKeyIsTaken(String word, String value) {
+        var address = ConfigAddress.parse("coordinator." + word);
+
+        file().set(address, value);
+
+        assertThat((Object) file().load().value(address.key())).isEqualTo(value);
     }
 
     @Test

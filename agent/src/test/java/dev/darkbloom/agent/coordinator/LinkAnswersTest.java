@@ -36,6 +36,26 @@ class LinkAnswersTest extends LinkTest {
     }
 
     @Test
+    void whenARequestWasLastAnsweredHoldsForItsConnectionOnly() {
+        Node first = connect();
+        assertThat(first.ask("fail 0").awaitEnd()).isInstanceOf(End.Failed.class);
+        assertThat(link.status().lastServed()).isEmpty();
+
+        first.ask("say 1").awaitEnd();
+        await().untilAsserted(() -> assertThat(link.status().lastServed()).isPresent());
+
+        first.send("{\"type\":\"trust_status\",\"trust_level\":\"none\",\"status\":\"online\"}");
+        await("what was proved at another level is proved no more").untilAsserted(() -> assertThat(link.status().lastServed()).isEmpty());
+        first.ask("say 1").awaitEnd();
+        await().untilAsserted(() -> assertThat(link.status().lastServed()).isPresent());
+
+        link.renew();
+        coordinator.awaitNode();
+        await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(LinkState.CONNECTED));
+        assertThat(link.status().lastServed()).isEmpty();
+    }
+
+    @Test
     void aWholeAnswerIsOneChunk() {
         Asked asked = connect().ask("document");
 

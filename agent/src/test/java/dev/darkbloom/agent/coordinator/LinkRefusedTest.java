@@ -3,6 +3,8 @@ package dev.darkbloom.agent.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,6 +40,23 @@ class LinkRefusedTest extends LinkTest {
         assertThat(link.status().advice()).contains(remedy);
         assertThat(link.status().nextAttempt()).isPresent();
         coordinator.peer().refuseWith(0);
+        link.renew();
+        coordinator.awaitNode();
+        await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(LinkState.CONNECTED));
+    }
+
+    @Test
+    void whatKeepsTheMachineFromRegisteringIsNamedAndGoesOnWhenItIsMended() {
+        node.whileRegistering = () -> {
+            throw new AgentException(ErrorCode.LOGIN_FAILED, "the token's file is damaged");
+        };
+        start(Optional.empty(), settings());
+
+        await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(LinkState.NOT_SET_UP));
+        assertThat(link.status().lastEnd().orElseThrow().detail()).isEqualTo("the token's file is damaged");
+        assertThat(link.status().advice()).isEqualTo("run: darkbloom-agent login");
+        assertThat(coordinator.peer().handshakes()).isZero();
+        node.whileRegistering = () -> { };
         link.renew();
         coordinator.awaitNode();
         await().untilAsserted(() -> assertThat(link.status().state()).isEqualTo(LinkState.CONNECTED));

@@ -34,6 +34,8 @@ abstract class LinkTest {
     final AtomicReference<Duration> set = new AtomicReference<>(Duration.ZERO);
     FakeCoordinator coordinator;
     TestNode node;
+    /** Who answers requests; the node, unless a test says otherwise. */
+    Answerer answerer;
     CoordinatorLink link;
     private final LinkClocks clocks = new LinkClocks(NanoClock.SYSTEM, () -> System.nanoTime() + slept.get().toNanos(),
             () -> Instant.now().plus(slept.get()).plus(set.get()));
@@ -44,6 +46,7 @@ abstract class LinkTest {
         contents = Content.openCount();
         coordinator = FakeCoordinator.open();
         node = new TestNode(folder);
+        answerer = node;
     }
 
     @AfterEach
@@ -74,12 +77,16 @@ abstract class LinkTest {
     }
 
     void start(CoordinatorRoute route, Optional<DeviceSigner> signer, LinkSettings settings) {
-        link = start(node, route, signer, settings);
+        link = start(node, answerer, route, signer, settings);
     }
 
     /** Starts a link for a node of the test's own; the test closes both. */
     CoordinatorLink start(TestNode node, CoordinatorRoute route, Optional<DeviceSigner> signer, LinkSettings settings) {
-        var parts = new CoordinatorLink.Parts(route, node, node, node.keys, signer, settings.heartbeat(), "test/1");
+        return start(node, node, route, signer, settings);
+    }
+
+    private CoordinatorLink start(TestNode node, Answerer answers, CoordinatorRoute route, Optional<DeviceSigner> signer, LinkSettings settings) {
+        var parts = new CoordinatorLink.Parts(route, node, answers, node.keys, signer, settings.heartbeat(), "test/1");
         return CoordinatorLink.start(parts, settings, clocks, new Random(1));
     }
 

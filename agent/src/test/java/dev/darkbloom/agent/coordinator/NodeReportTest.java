@@ -284,7 +284,8 @@ class NodeReportTest {
             }
         };
         var flag = new Finding<>(proved ? Optional.of(true) : Optional.<Boolean>empty(), "because", NOW);
-        var posture = new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("ab"), "files", NOW));
+        var posture = new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("cd"), "libraries", NOW),
+                new Finding<>(Optional.of("ab"), "files", NOW));
         var hardware = new HardwareReport("Mac16,10", HardwareReport.Form.DESKTOP, Chip.named("Apple M4"),
                 new Cores(List.of(new Cores.Kind("Performance", 4), new Cores.Kind("Efficiency", 6))), OptionalInt.of(10), 16L << 30,
                 OptionalDouble.of(120), Optional.of("SERIAL"), new OsVersion("macOS", "26.0", ""), false);

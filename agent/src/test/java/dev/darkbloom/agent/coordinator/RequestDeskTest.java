@@ -226,13 +226,14 @@ class RequestDeskTest {
 
     private void openByTheClock(Answerer answerer) {
         var limits = new RequestDesk.Limits(100, Duration.ofMillis(300), Duration.ofMillis(300));
-        desk = new RequestDesk(answerer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, clock, (_, _) -> 0);
+        desk = new RequestDesk(answerer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, clock, (_, _) -> 0,
+                () -> { });
     }
 
     private void open(long mostBytes) {
         var limits = new RequestDesk.Limits(100, mostBytes, Duration.ofSeconds(60), Duration.ofSeconds(60));
         desk = new RequestDesk(this::answer, new RequestOpener(keys, new ReplayGuard()), keys.publicKey(), Optional.empty(), limits, NanoClock.SYSTEM,
-                (model, tokens) -> !model.equals("m") ? 0 : tokens == PROMPT_TOKENS ? leastMs : loadMs);
+                (model, tokens) -> !model.equals("m") ? 0 : tokens == PROMPT_TOKENS ? leastMs : loadMs, () -> { });
     }
 
     private void answer(RequestId id, Content body, ResponseSink sink) {

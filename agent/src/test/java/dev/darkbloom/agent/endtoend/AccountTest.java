@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.darkbloom.agent.testing.coordinator.FakeCoordinator;
 import dev.darkbloom.agent.testing.coordinator.Node;
 import io.netty.handler.codec.http.FullHttpRequest;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,6 +53,40 @@ class AccountTest {
                 assertThat(coordinator.awaitNode().registration().has("auth_token")).isFalse();
             }
             assertThat(coordinator.violations()).isEmpty();
+        }
+    }
+
+    @Test
+    void aDamagedTokenIsNamedWhileEverythingElseIsAnsweredAndALoginMendsIt() throws Exception {
+        try (FakeCoordinator coordinator = FakeCoordinator.open()) {
+            coordinator.peer().servePages(AccountTest::page);
+            Path token = folder.resolve("home/account_token");
+            Files.createDirectories(token.getParent());
+            Files.writeString(token, "no token at all\n");
+            try (var agent = AgentProcess.startServing(folder, List.of(), coordinator.url(), "test_posture = true\n", "--model", "demo",
+                    "--parallel", "2")) {
+                Awaitility.await().until(() -> agent.run("status", "--json").contains("\"state\" : \"not-set-up\""));
+                assertThat(agent.run("status")).contains("account_token does not hold").contains("run: darkbloom-agent login");
+                assertThat(agent.run("doctor")).containsPattern("warn +login +.*account_token does not hold").contains("FAIL  network");
+
+                agent.run("login", "--coordinator-url", coordinator.url());
+
+                assertThat(coordinator.awaitNode().registration().path("auth_token").asText()).isEqualTo(TOKEN);
+            }
+        }
+    }
+
+    @Test
+    void theTokenOfOneCoordinatorIsNotShownToAnother() throws Exception {
+        try (FakeCoordinator coordinator = FakeCoordinator.open()) {
+            Path token = folder.resolve("home/account_token");
+            Files.createDirectories(token.getParent());
+            Files.writeString(token, "wss://a.example/ws/provider\n" + TOKEN + "\n");
+            try (var agent = AgentProcess.startServing(folder, List.of(), coordinator.url(), "test_posture = true\n", "--model", "demo",
+                    "--parallel", "2")) {
+                assertThat(coordinator.awaitNode().registration().has("auth_token")).isFalse();
+                assertThat(agent.run("status")).contains("logged in at wss://a.example/ws/provider, not at ws://127.0.0.1");
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ final class Caller implements AutoCloseable {
     private long deadlineNanos = Long.MAX_VALUE;
     private Grammar grammar;
     private boolean reusesCache = true;
+    private Origin origin = Origin.LOCAL;
     private SamplerSettings sampling = SamplerSettings.greedy();
     private TokenRing ring;
     private Generation generation;
@@ -69,6 +70,11 @@ final class Caller implements AutoCloseable {
         return this;
     }
 
+    Caller from(Origin where) {
+        origin = where;
+        return this;
+    }
+
     Caller sampling(SamplerSettings settings) {
         sampling = settings;
         return this;
@@ -90,7 +96,7 @@ final class Caller implements AutoCloseable {
             ring = TokenRing.allocate(ringCapacity, Math.max(0, topLogprobs));
         }
         return new GenerationRequest(new RequestId("r" + IDS.incrementAndGet()), prompt, promptTokens, maxTokens, sampling, grammar,
-                topLogprobs, deadlineNanos, reusesCache, ring);
+                topLogprobs, deadlineNanos, origin, reusesCache, ring);
     }
 
     Generation generation() {

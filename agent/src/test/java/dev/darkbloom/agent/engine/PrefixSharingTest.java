@@ -124,6 +124,43 @@ class PrefixSharingTest {
     }
 
     @ParameterizedTest
+    @MethodSource("memoriesAndLayouts")
+    void noOriginTakesOverWhatTheOtherReads(MemoryKind kind, KvLayout layout) throws Exception {
+        try (var rig = rig(kind, layout, 4); ModelLease lease = rig.acquire()) {
+            rig.behaviour.hold();
+            List<Caller> callers = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                Origin origin = i % 2 == 0 ? Origin.RELAYED : Origin.LOCAL;
+                callers.add(Caller.of(prompt(10 + i)).max(ANSWER).ring(32).from(origin).submit(lease));
+            }
+            rig.awaitHeld();
+            rig.behaviour.release();
+            for (int i = 0; i < 4; i++) {
+                finish(rig, callers.get(i), prompt(10 + i));
+            }
+
+            assertThat(rig.status().promptTokens()).isEqualTo(2 * COMMON + 4 * OWN);
+            assertThat(rig.status().cachedTokens()).isEqualTo(2 * COMMON);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(KvLayout.class)
+    void whatABusySlotOfTheOtherOriginHoldsIsNotTakenOver(KvLayout layout) throws Exception {
+        try (var rig = rig(MemoryKind.ATTENTION, layout, 2); ModelLease lease = rig.acquire()) {
+            int[] first = prompt(10);
+            Caller busy = Caller.of(first).max(200).ring(256).from(Origin.RELAYED).submit(lease);
+            busy.read(3);
+            Caller second = submit(lease, prompt(11));
+            finish(rig, second, prompt(11));
+
+            assertThat(busy.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, first, 200));
+            assertThat(rig.status().cachedTokens()).isZero();
+            busy.close();
+        }
+    }
+
+    @ParameterizedTest
     @EnumSource(KvLayout.class)
     void whatABusySlotHoldsIsTakenOver(KvLayout layout) throws Exception {
         try (var rig = rig(MemoryKind.ATTENTION, layout, 2); ModelLease lease = rig.acquire()) {

@@ -175,6 +175,43 @@ class PromptReuseTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(value = MemoryKind.class, names = {"ATTENTION", "SLIDING_WINDOW", "RECURRENT", "HYBRID"})
+    void noOriginReusesWhatTheOthersRequestsLeft(MemoryKind kind) throws Exception {
+        try (var rig = rig(kind, 2); ModelLease lease = rig.acquire()) {
+            int[] prompt = Rig.prompt(1, 100);
+            int[] answer = ask(rig, lease, prompt, 20, 0);
+            int[] next = Rig.extended(joined(prompt, answer), 2, 30);
+
+            // Into the empty slot, which is not to take the other's tokens over; then where each has its own.
+            assertThat(cached(rig, lease, Origin.RELAYED, next)).isZero();
+            assertThat(cached(rig, lease, Origin.LOCAL, next)).isEqualTo(119);
+            assertThat(rig.status().cachedTokens()).isEqualTo(119);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Origin.class)
+    void aSlotOfTheOtherOriginIsEmptiedWhenItIsTaken(Origin first) throws Exception {
+        Origin second = first == Origin.LOCAL ? Origin.RELAYED : Origin.LOCAL;
+        try (var rig = rig(MemoryKind.ATTENTION, 1); ModelLease lease = rig.acquire()) {
+            int[] prompt = Rig.prompt(1, 100);
+
+            assertThat(cached(rig, lease, first, prompt)).isZero();
+            assertThat(cached(rig, lease, second, prompt)).isZero();
+            assertThat(cached(rig, lease, second, prompt)).isEqualTo(99);
+            assertThat(cached(rig, lease, first, prompt)).isZero();
+            assertThat(rig.status().usedTokens()).isEqualTo(100 + 19);
+        }
+    }
+
+    private static int cached(Rig rig, ModelLease lease, Origin origin, int[] prompt) throws Exception {
+        try (Caller caller = Caller.of(prompt).max(20).from(origin).submit(lease)) {
+            assertThat(caller.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, prompt, 20));
+            return caller.generation().progress().cachedTokens();
+        }
+    }
+
     @Test
     void memoryInUseCountsIdlePrefixes() throws Exception {
         try (var rig = rig(MemoryKind.ATTENTION, 2); ModelLease lease = rig.acquire()) {

@@ -27,10 +27,14 @@ class SlotPackerTest {
 
     /** Has requests come into all slots, in order; those of {@code longOnes} have long answers, the others end with their first token. */
     private static List<Caller> fill(Rig rig, ModelLease lease, int slots, long longOnes) {
+        return fill(rig, lease, slots, longOnes, Origin.LOCAL);
+    }
+
+    private static List<Caller> fill(Rig rig, ModelLease lease, int slots, long longOnes, Origin origin) {
         List<Caller> callers = new ArrayList<>();
         rig.behaviour.hold();
         for (int i = 0; i < slots; i++) {
-            callers.add(Caller.of(prompt(i)).max((longOnes >> i & 1) != 0 ? LONG : 1).ring(128).submit(lease));
+            callers.add(Caller.of(prompt(i)).max((longOnes >> i & 1) != 0 ? LONG : 1).ring(128).from(origin).submit(lease));
             if (i == 0) {
                 rig.awaitHeld();
             }
@@ -141,8 +145,27 @@ class SlotPackerTest {
         }
     }
 
+    @Test
+    void whatMovesStaysOutOfReachOfTheOtherOrigin() throws Exception {
+        try (var rig = Rig.of(Rig.spec(256, 8)); ModelLease lease = rig.acquire()) {
+            long apart = 0b0101_0101;
+            List<Caller> callers = fill(rig, lease, 8, apart, Origin.RELAYED);
+            untilApart(rig, callers, apart);
+            steps(rig, STEPS);
+            finish(rig, callers, apart);
+
+            for (int slot = 0; slot < 8; slot++) {
+                assertThat(cachedWhenAskedAgain(rig, lease, slot, Origin.LOCAL)).isZero();
+            }
+        }
+    }
+
     private static int cachedWhenAskedAgain(Rig rig, ModelLease lease, int slot) throws Exception {
-        try (Caller caller = Caller.of(prompt(slot)).max(4).ring(16).submit(lease)) {
+        return cachedWhenAskedAgain(rig, lease, slot, Origin.LOCAL);
+    }
+
+    private static int cachedWhenAskedAgain(Rig rig, ModelLease lease, int slot, Origin origin) throws Exception {
+        try (Caller caller = Caller.of(prompt(slot)).max(4).ring(16).from(origin).submit(lease)) {
             assertThat(caller.readAll()).isEqualTo(FakeModel.answer(rig.behaviour, prompt(slot), 4));
             return caller.generation().progress().cachedTokens();
         }

@@ -107,6 +107,7 @@ class ProcessPostureTest {
         var posture = new ProcessPosture(system, flags(SHUT, List.of()), Set.of(), missing, InstantSource.fixed(NOW));
 
         assertThat(posture.binaryHash().value()).isEmpty();
+        assertThat(posture.runtimeHash().value()).isEmpty();
     }
 
     @Test

@@ -38,6 +38,27 @@ class ProgramFilesTest {
     }
 
     @Test
+    void theLibrariesHashIsThatOfTheirHashesInTheOrderOfNames() throws Exception {
+        Path natives = write("native/x/libb.so", "two").getParent();
+        write("native/x/liba.v1.dylib", "one");
+        write("native/x/LICENSE.liba", "no library");
+        Path jar = write("lib/agent.jar", "jar");
+        var program = new ProgramFiles(List.of(jar, natives));
+
+        var expected = MessageDigest.getInstance("SHA-256");
+        for (String content : List.of("one", "two")) {
+            expected.update(MessageDigest.getInstance("SHA-256").digest(content.getBytes(StandardCharsets.UTF_8)));
+        }
+        String hash = HexFormat.of().formatHex(expected.digest());
+        assertThat(program.librariesSha256()).contains(hash);
+        write("native/x/LICENSE.liba", "another");
+        assertThat(program.librariesSha256()).contains(hash);
+        write("native/x/libb.so", "changed");
+        assertThat(program.librariesSha256().orElseThrow()).isNotEqualTo(hash);
+        assertThat(new ProgramFiles(List.of(jar)).librariesSha256()).isEmpty();
+    }
+
+    @Test
     void whereTheProgramLiesAndInWhatOrderItIsGivenDoNotCount() throws IOException {
         var here = new ProgramFiles(List.of(write("here/a.jar", "1"), write("here/b.jar", "2")));
         var there = new ProgramFiles(List.of(write("there/x/b.jar", "2"), write("there/y/a.jar", "1")));

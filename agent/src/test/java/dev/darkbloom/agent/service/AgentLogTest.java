@@ -2,12 +2,15 @@ package dev.darkbloom.agent.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.core.util.Duration;
 import ch.qos.logback.core.util.FileSize;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
@@ -30,6 +33,17 @@ class AgentLogTest {
         LOGGER.info("outside");
 
         assertThat(file).content().contains("INFO  [main] AgentLogTest - inside answer=42").doesNotContain("detail", "outside");
+    }
+
+    @Test
+    void whereNoInterfaceHasAnAddressNobodyIsWarned() {
+        var context = new LoggerContext();
+
+        AgentLog.install(context, Level.WARN, Level.INFO);
+
+        assertThat(List.of("internal.MacAddressUtil", "NetUtil", "NetUtilInitializations"))
+                .noneMatch(name -> context.getLogger("io.netty.util." + name).isWarnEnabled());
+        assertThat(context.getLogger("io.netty.channel").isWarnEnabled()).isTrue();
     }
 
     @Test

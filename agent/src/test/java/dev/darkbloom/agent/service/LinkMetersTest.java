@@ -26,7 +26,8 @@ class LinkMetersTest {
         @Override
         public LinkStatus status() {
             return new LinkStatus(CoordinatorAddress.parse("wss://coordinator.example"), Optional.empty(), LinkState.CONNECTED, NOW, 2,
-                    Optional.empty(), Optional.empty(), Optional.of(NOW.minusSeconds(90)), Optional.empty(), Optional.empty(), false, Optional.empty(),
+                    Optional.empty(), Optional.empty(), Optional.of(NOW.minusSeconds(90)), Optional.empty(), Optional.empty(), Optional.empty(), false,
+                    Optional.empty(),
                     List.of(), Optional.empty(), Optional.empty(), Map.of(), Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of("secret-id")));
         }
 

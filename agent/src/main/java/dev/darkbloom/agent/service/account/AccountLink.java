@@ -43,7 +43,7 @@ public final class AccountLink {
     public String login(DeviceLogin.Prompt prompt) throws InterruptedException {
         try (var http = new CoordinatorHttp(route)) {
             DeviceLogin.Linked linked = new DeviceLogin(http).run(prompt);
-            AccountToken.write(home.accountToken(), linked.token());
+            new AccountToken(route.address(), linked.token()).write(home.accountToken());
             return linked.account().map(id -> "account " + id).orElse("your account");
         }
     }
@@ -54,6 +54,22 @@ public final class AccountLink {
         try (var http = new CoordinatorHttp(CoordinatorRoute.of(CoordinatorAddress.parse(url), environment, config.coordinator().caFile()))) {
             return new SelfRouteCheck(http, status).run(model, key);
         }
+    }
+
+    /**
+     * Returns what to say before {@code secret} is sent to an address that others can listen to; empty where they cannot.
+     *
+     * @throws AgentException {@code CONFIG_INVALID} when it is none
+     */
+    public static Optional<String> warning(String url, String secret) {
+        CoordinatorAddress address = CoordinatorAddress.parse(url);
+        return address.isReadableOnTheWay()
+                ? Optional.of("warning: " + address + " is not encrypted: " + secret + " can be read on its way") : Optional.empty();
+    }
+
+    /** Returns {@link #warning(String, String)} for the coordinator that this leads to. */
+    public Optional<String> warning(String secret) {
+        return warning(route.address().toString(), secret);
     }
 
     /** What a running agent makes of an account that has changed. */

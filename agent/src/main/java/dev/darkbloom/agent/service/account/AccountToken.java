@@ -1,57 +1,83 @@
 package dev.darkbloom.agent.service.account;
 
-import dev.darkbloom.agent.base.AtomicFile;
 import dev.darkbloom.agent.base.AgentException;
+import dev.darkbloom.agent.base.AtomicFile;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.base.Redacted;
+import dev.darkbloom.agent.coordinator.CoordinatorAddress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** The token that binds this machine to an account, one line in a file of its owner's (mode 0600). Any thread, any process. */
-public final class AccountToken {
+/**
+ * The token that binds this machine to an account, and the coordinator that gave it: two lines in a file of its owner's (mode 0600). Whoever
+ * has the token can act for the machine, so no other coordinator is shown it. Any thread, any process.
+ *
+ * @param coordinator who gave the token
+ */
+public record AccountToken(CoordinatorAddress coordinator, Redacted token) {
     /** What a token may look like: one word that fits a header; coordinators give {@code eigeninference-pt-} and 64 digits. */
     private static final Pattern FORM = Pattern.compile("[\\x21-\\x7E]{8,512}");
 
-    private AccountToken() {}
-
     /**
-     * Returns the token in {@code file}; empty where there is none. Rights of others on the file are taken away.
+     * Returns what {@code file} holds; empty where there is none. Rights of others on the file are taken away.
      *
-     * @throws AgentException {@code CONFIG_INVALID} when the file holds something else
+     * @throws AgentException {@code LOGIN_FAILED} when the file holds something else or cannot be read
      */
-    public static Optional<Redacted> read(Path file) {
+    public static Optional<AccountToken> read(Path file) {
         try {
-            String text = Files.readString(file, StandardCharsets.ISO_8859_1).strip();
-            if (!FORM.matcher(text).matches()) {
-                throw new AgentException(ErrorCode.CONFIG_INVALID, file + " does not hold an account's token; run: darkbloom-agent login");
+            List<String> lines = Files.readString(file, StandardCharsets.ISO_8859_1).strip().lines().map(String::strip).toList();
+            if (lines.size() != 2 || !FORM.matcher(lines.get(1)).matches()) {
+                throw damaged(file);
             }
             AtomicFile.restrictToOwner(file);
-            return Optional.of(new Redacted(text));
+            return Optional.of(new AccountToken(address(file, lines.get(0)), new Redacted(lines.get(1))));
         } catch (NoSuchFileException _) {
             return Optional.empty();
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot read " + file, e);
+            throw new AgentException(ErrorCode.LOGIN_FAILED, file + " cannot be read: " + e.getMessage(), e);
         }
     }
 
+    private static CoordinatorAddress address(Path file, String line) {
+        try {
+            return CoordinatorAddress.parse(line);
+        } catch (AgentException _) {
+            throw damaged(file); // the parser would blame a setting
+        }
+    }
+
+    private static AgentException damaged(Path file) {
+        return new AgentException(ErrorCode.LOGIN_FAILED, file + " does not hold a coordinator's address and an account's token");
+    }
+
     /**
-     * Writes a token.
+     * Returns the token in {@code file} where {@code coordinator} gave it.
      *
-     * @throws AgentException {@code LOGIN_FAILED} when it is not one
+     * @throws AgentException {@code LOGIN_FAILED} when the file holds something else or cannot be read
      */
-    public static void write(Path file, Redacted token) {
+    public static Optional<Redacted> of(Path file, CoordinatorAddress coordinator) {
+        return read(file).filter(kept -> kept.coordinator().isSame(coordinator)).map(AccountToken::token);
+    }
+
+    /**
+     * Writes both, in place of what was there.
+     *
+     * @throws AgentException {@code LOGIN_FAILED} when the token is not one
+     */
+    public void write(Path file) {
         if (!FORM.matcher(token.reveal()).matches()) {
             throw new AgentException(ErrorCode.LOGIN_FAILED, "the coordinator sent a token that is not one word");
         }
         try {
             AtomicFile.createDirectory(file.getParent());
-            AtomicFile.write(file, token.reveal() + "\n");
+            AtomicFile.write(file, coordinator + "\n" + token.reveal() + "\n");
         } catch (IOException e) {
             throw new UncheckedIOException("cannot write " + file, e);
         }

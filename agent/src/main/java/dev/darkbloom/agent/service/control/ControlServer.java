@@ -99,7 +99,16 @@ public final class ControlServer implements AutoCloseable {
                 return;
             }
             for (String line = readLine(reader); line != null; line = readLine(reader)) {
-                answer(ControlCodec.request(line), writer);
+                ControlRequest request = ControlCodec.request(line);
+                try {
+                    answer(request, writer);
+                } catch (AgentException e) {
+                    send(writer, new ControlReply.Refused(e.getMessage()));
+                } catch (RuntimeException e) {
+                    // A defect of one answer: whoever asks is told, and what else is asked is answered.
+                    LOG.error("a control request failed by a defect", e);
+                    send(writer, new ControlReply.Refused("the agent could not answer: " + e.getClass().getSimpleName() + "; its log says more"));
+                }
             }
         } catch (IOException e) {
             // The other side went away, or sent what is no line of ours; there is nobody to tell.
@@ -121,12 +130,8 @@ public final class ControlServer implements AutoCloseable {
                 } while (!handler.awaitClosing(DRAIN_NEWS));
             }
             case ControlRequest.Calibrate(String model) -> {
-                try {
-                    handler.calibrate(model);
-                    send(writer, new ControlReply.Status(handler.status()));
-                } catch (AgentException e) {
-                    send(writer, new ControlReply.Refused(e.getMessage()));
-                }
+                handler.calibrate(model);
+                send(writer, new ControlReply.Status(handler.status()));
             }
             case ControlRequest.Reregister() -> {
                 handler.reregister();

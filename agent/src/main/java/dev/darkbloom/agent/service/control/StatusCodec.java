@@ -65,6 +65,7 @@ final class StatusCodec {
         json.put("is_test_posture", coordinator.isTestPosture());
         json.put("backend", coordinator.backend());
         json.put("private_only", coordinator.privateOnly());
+        json.put("signing_key", coordinator.signingKey());
         var offered = json.putArray("offered");
         coordinator.offered().forEach(offered::add);
         json.put("served_requests", coordinator.served());
@@ -141,6 +142,7 @@ final class StatusCodec {
                 json.path("is_test_posture").asBoolean(),
                 json.path("backend").asText(),
                 json.path("private_only").asBoolean(),
+                json.path("signing_key").asText(),
                 offered,
                 json.path("served_requests").asLong(),
                 json.path("failed_requests").asLong(),

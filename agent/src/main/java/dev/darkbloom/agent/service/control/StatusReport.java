@@ -60,6 +60,7 @@ public record StatusReport(
      * @param isTestPosture whether what is reported is claimed for a test
      * @param backend engine name in the registration
      * @param privateOnly whether only the owner's own requests are served
+     * @param signingKey where the machine's signing key is: {@code secure enclave}, or {@code software}, a file that its owner can copy
      * @param offered models that are offered
      * @param served requests answered since start
      * @param failed requests answered by an error
@@ -86,6 +87,7 @@ public record StatusReport(
             boolean isTestPosture,
             String backend,
             boolean privateOnly,
+            String signingKey,
             List<String> offered,
             long served,
             long failed,

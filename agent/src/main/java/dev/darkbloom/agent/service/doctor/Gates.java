@@ -43,25 +43,43 @@ public record Gates(List<Gate> list) {
      * What is looked at.
      *
      * @param offered ids that are offered
-     * @param isLoggedIn whether there is an account's token
+     * @param account what is kept of an account
      * @param totalMemoryBytes of the machine, as it is reported
+     * @param version as it is registered
      * @param posture as it was last measured
      * @param trustBefore what the coordinator last said it thinks of this machine, on whatever connection
      */
     public record Facts(AgentConfig.Coordinator config, LinkStatus link, List<String> offered, List<ModelStatus> models, long totalMemoryBytes,
-            boolean isLoggedIn, Optional<Posture> posture, SystemMetrics metrics, Optional<LinkStatus.Trust> trustBefore, Instant now) {}
+            Account account, String version, Optional<Posture> posture, SystemMetrics metrics, Optional<LinkStatus.Trust> trustBefore,
+            Instant now) {}
+
+    /** The account that this machine is bound to. */
+    public sealed interface Account {
+        /** There is a token of this coordinator. */
+        record Here() implements Account {}
+
+        /** There is none. */
+        record None() implements Account {}
+
+        /** There is one of another coordinator, which is not told to this one. */
+        record Elsewhere(String coordinator) implements Account {}
+
+        /** The file cannot be read, or holds something else. */
+        record Damaged(String problem) implements Account {}
+    }
 
     /** Judges. */
     public static Gates of(Facts facts) {
         var gates = new ArrayList<Gate>();
         gates.add(network(facts));
         gates.add(login(facts));
-        gates.add(trust(facts));
+        gates.add(claimed(routed(trust(facts), facts), facts));
         gates.add(posture(facts));
-        gates.add(challenge(facts));
-        gates.add(backend(facts));
-        gates.add(catalogue(facts));
-        gates.add(runtime(facts));
+        gates.add(claimed(challenge(facts), facts));
+        gates.add(routed(Gate.unknown("version", "registered as " + facts.version() + "; coordinators do not tell their minimum"), facts));
+        gates.add(routed(backend(facts), facts));
+        gates.add(routed(catalogue(facts), facts));
+        gates.add(routed(runtime(facts), facts));
         gates.add(memory(facts));
         gates.add(thermal(facts));
         gates.add(Gate.pass("schedule", "no schedule is set", facts.now()));
@@ -82,6 +100,19 @@ public record Gates(List<Gate> list) {
         return list.stream().filter(gate -> gate.isRequired() && gate.verdict() == Verdict.FAIL).findFirst();
     }
 
+    /** Whatever a coordinator does not tell of itself, it has no objection where it routes requests here. */
+    private static Gate routed(Gate gate, Facts facts) {
+        Optional<Instant> served = facts.link().state().isOpen() ? facts.link().lastServed() : Optional.empty();
+        return gate.verdict() == Verdict.UNKNOWN && served.isPresent()
+                ? Gate.pass(gate.name(), gate.detail() + "; but requests come", served.get()) : gate;
+    }
+
+    /** Says of what the coordinator makes of a claimed posture that it is one. */
+    private static Gate claimed(Gate gate, Facts facts) {
+        return facts.config().testPosture().isOn()
+                ? new Gate(gate.name(), gate.verdict(), gate.isRequired(), "test posture: " + gate.detail(), gate.remedy(), gate.provenAt()) : gate;
+    }
+
     private static Gate network(Facts facts) {
         LinkStatus link = facts.link();
         if (link.state().isOpen()) {
@@ -96,10 +127,15 @@ public record Gates(List<Gate> list) {
     }
 
     private static Gate login(Facts facts) {
-        return (facts.isLoggedIn()
-                ? Gate.pass("login", "this machine is bound to an account", facts.now())
-                : Gate.fail("login", "this machine belongs to no account: nobody is credited, and its owner's requests do not find it",
-                        "run: darkbloom-agent login", facts.now())).optional();
+        String remedy = "run: darkbloom-agent login";
+        return switch (facts.account()) {
+            case Account.Here() -> Gate.pass("login", "this machine is bound to an account", facts.now()).optional();
+            case Account.None() -> Gate.fail("login",
+                    "this machine belongs to no account: nobody is credited, and its owner's requests do not find it", remedy, facts.now()).optional();
+            case Account.Elsewhere(String coordinator) -> Gate.fail("login", "logged in at " + coordinator + ", not at " + facts.link().address()
+                    + ": nobody is credited here", remedy, facts.now()).optional();
+            case Account.Damaged(String problem) -> Gate.fail("login", problem, remedy, facts.now()).optional();
+        };
     }
 
     private static Gate trust(Facts facts) {
@@ -117,14 +153,13 @@ public record Gates(List<Gate> list) {
     }
 
     private static Gate trust(String level, String status, String reason, Instant at) {
-        String detail = "level " + level + ", " + status + (reason.isEmpty() ? "" : ": " + reason);
+        String detail = (level.isEmpty() ? "no level, " : "level " + level + ", ") + status + (reason.isEmpty() ? "" : ": " + reason);
         if (status.equals("untrusted") || status.equals("offline")) {
             return Gate.fail("trust", detail, "reconnect: darkbloom-agent stop, then start; if it comes back, see the log", at);
         }
-        if (level.isEmpty() || level.equals("none")) {
-            return Gate.fail("trust", detail, "coordinators ask for self_signed or hardware; see the posture below", at);
-        }
-        return Gate.pass("trust", detail, at);
+        // Nothing is above hardware, so every floor is reached; whether a lower level reaches this coordinator's, it does not tell.
+        return level.equals("hardware") ? Gate.pass("trust", detail, at)
+                : Gate.unknown("trust", detail + "; the coordinator does not tell its floor, and the original's is hardware");
     }
 
     private static Gate posture(Facts facts) {

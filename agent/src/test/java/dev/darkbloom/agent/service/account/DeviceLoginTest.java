@@ -27,12 +27,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DeviceLoginTest {
     private static final String CODE = """
             {"device_code":"d3v1ce","user_code":"E5K8-QDSC","verification_uri":"https://c.example/link","expires_in":60,"interval":5}""";
     private static final String PENDING = "{\"status\":\"authorization_pending\"}";
-    private static final String TOKEN = "eigeninference-pt-" + "ab".repeat(32);
+    private static final String TOKEN = "eigeninference-pt-abababababababababababababababababababababababababababababababab";
+    private static final CoordinatorAddress A = CoordinatorAddress.parse("wss://a.example");
     private static final String GRANTED = "{\"status\":\"authorized\",\"token\":\"" + TOKEN + "\",\"account_id\":\"acc-1\"}";
 
     @TempDir
@@ -140,20 +142,49 @@ class DeviceLoginTest {
         Path file = directory.resolve("home/account_token");
 
         assertThat(AccountToken.read(file)).isEmpty();
-        AccountToken.write(file, new Redacted(TOKEN));
+        new AccountToken(A, new Redacted(TOKEN)).write(file);
 
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
-        assertThat(AccountToken.read(file).orElseThrow().reveal()).isEqualTo(TOKEN);
+        assertThat(AccountToken.read(file).orElseThrow().token().reveal()).isEqualTo(TOKEN);
         assertThat(AccountToken.remove(file)).isTrue();
         assertThat(AccountToken.remove(file)).isFalse();
     }
 
-    @Test
-    void aFileWithSomethingElseIsNotTakenForAToken() throws Exception {
-        Path file = Files.writeString(directory.resolve("t"), "two words\n");
+    @ParameterizedTest
+    @ValueSource(strings = {"https://b.example", "wss://a.example:444", "ws://a.example", "wss://a.example/other"})
+    void aTokenIsForNobodyButWhoGaveIt(String other) {
+        Path file = directory.resolve("account_token");
+        new AccountToken(A, new Redacted(TOKEN)).write(file);
 
-        assertThatThrownBy(() -> AccountToken.read(file)).hasMessageContaining("does not hold an account's token").hasMessageNotContaining("two words");
-        assertThatThrownBy(() -> AccountToken.write(file, new Redacted("a\nb"))).isInstanceOf(AgentException.class);
+        assertThat(AccountToken.of(file, CoordinatorAddress.parse("https://A.example:443/v1")).orElseThrow().reveal()).isEqualTo(TOKEN);
+        assertThat(AccountToken.of(file, CoordinatorAddress.parse(other))).isEmpty();
+        new AccountToken(CoordinatorAddress.parse(other), new Redacted("another-token")).write(file);
+        assertThat(AccountToken.of(file, A)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "two words\n", TOKEN, "wss://a.example\ntwo words", "two words\n" + TOKEN, "wss://a.example\n" + TOKEN + "\nmore-words"})
+    void aFileWithSomethingElseIsNotTakenForAToken(String text) throws Exception {
+        Path file = Files.writeString(directory.resolve("t"), text);
+
+        assertThatThrownBy(() -> AccountToken.read(file))
+                .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.LOGIN_FAILED))
+                .hasMessageContaining("does not hold").hasMessageNotContaining("words").hasMessageNotContaining(TOKEN);
+    }
+
+    @Test
+    void whatCannotBeReadOrIsNoTokenIsAFailedLogin() throws Exception {
+        assertThatThrownBy(() -> AccountToken.read(directory))
+                .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.LOGIN_FAILED));
+        assertThatThrownBy(() -> new AccountToken(A, new Redacted("a\nb")).write(directory.resolve("t"))).isInstanceOf(AgentException.class);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"ws://192.168.1.9, true", "http://c.example, true", "wss://c.example, false", "https://192.168.1.9, false", "ws://127.0.0.1:1, false",
+            "http://localhost, false", "ws://[::1], false"})
+    void aSecretThatOthersCanReadOnItsWayIsWarnedOf(String url, boolean warned) {
+        assertThat(AccountLink.warning(url, "the key").isPresent()).isEqualTo(warned);
+        AccountLink.warning(url, "the key").ifPresent(line -> assertThat(line).contains("the key can be read on its way").hasLineCount(1));
     }
 
     @Test

@@ -87,7 +87,8 @@ class SelfRouteCheckTest {
 
     private static StatusReport report(List<String> recent) {
         var coordinator = new StatusReport.Coordinator("ws://x", Optional.empty(), "connected", "", Instant.EPOCH, Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.empty(), Optional.empty(), 0, "no", false, "llama.cpp", false, List.of("m"), 0, 0, 0, 0, 0, 0, 0, 0, recent, List.of(),
+                Optional.empty(), Optional.empty(), Optional.empty(), 0, "no", false, "llama.cpp", false, "software",
+                List.of("m"), 0, 0, 0, 0, 0, 0, 0, 0, recent, List.of(),
                 List.of(CLOSED, new StatusReport.Gate("drain", "pass", true, "", "", Optional.empty())), List.of());
         return new StatusReport("ready", "", "coordinator", 1, "", "", "", "", Instant.EPOCH, 0, Optional.empty(), Optional.of(coordinator), List.of(),
                 new StatusReport.Memory(0, 0, 0, 0), "", "", "");

@@ -37,7 +37,7 @@ class ControlSocketTest {
             Optional.of(new StatusReport.Endpoint("http://127.0.0.1:8000/v1", "127.0.0.1", 8000, true, false)),
             Optional.of(new StatusReport.Coordinator("wss://c.example/ws/provider", Optional.empty(), "connected", "nothing to do",
                         Instant.parse("2026-11-24T08:00:00Z"), Optional.of(Instant.parse("2026-11-24T08:00:01Z")), Optional.empty(), Optional.empty(),
-                        Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, List.of("org/m"), 12, 1, 2, 3,
+                        Optional.of("closed with 1000 goodbye"), Optional.empty(), 0, "no", true, "llama.cpp", false, "secure enclave", List.of("org/m"), 12, 1, 2, 3,
                         400, 5, 6, 7, List.of("r-1"),
                         List.of(new StatusReport.Fetch("org/n", "fetching", 3, 12, Optional.empty()),
                                 new StatusReport.Fetch("org/x", "failed", 0, 0, Optional.of("no manifest"))),
@@ -168,6 +168,20 @@ class ControlSocketTest {
     }
 
     @Test
+    void aDefectOfOneAnswerIsToldAndTheConnectionGoesOn() {
+        var agent = new FakeAgent();
+        try (var _ = ControlServer.open(home.controlSocket(), agent); var client = ControlClient.connect(home).orElseThrow()) {
+            agent.defect.set(new IllegalStateException("words that nobody outside needs"));
+            assertThatThrownBy(client::status).hasMessageContaining("could not answer: IllegalStateException").hasMessageNotContaining("nobody outside");
+            agent.defect.set(new AgentException(ErrorCode.LOGIN_FAILED, "the file is damaged"));
+            assertThatThrownBy(client::reregister).isInstanceOf(AgentException.class).hasMessage("the file is damaged");
+
+            agent.defect.set(null);
+            assertThat(client.status()).isEqualTo(REPORT);
+        }
+    }
+
+    @Test
     void anAgentThatEndsWhileItIsAskedIsNotRunning() {
         var server = ControlServer.open(home.controlSocket(), new FakeAgent());
         try (var client = ControlClient.connect(home).orElseThrow()) {
@@ -197,10 +211,14 @@ class ControlSocketTest {
         final AtomicReference<Duration> stopTimeout = new AtomicReference<>();
         final List<String> calibrated = new CopyOnWriteArrayList<>();
         final AtomicInteger registrations = new AtomicInteger();
+        final AtomicReference<RuntimeException> defect = new AtomicReference<>();
         final CountDownLatch closing = new CountDownLatch(1);
 
         @Override
         public StatusReport status() {
+            if (defect.get() != null) {
+                throw defect.get();
+            }
             return REPORT;
         }
 

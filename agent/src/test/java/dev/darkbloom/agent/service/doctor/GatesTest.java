@@ -41,7 +41,8 @@ class GatesTest {
     private Optional<LinkStatus.Trust> trust = Optional.empty();
     private Optional<LinkStatus.Trust> trustBefore = Optional.empty();
     private List<Mismatch> mismatches = List.of();
-    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "self_signed", "online", List.of("m"), NOW));
+    private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "hardware", "online", List.of("m"), NOW));
+    private Optional<Instant> served = Optional.of(NOW.minusSeconds(3));
     private Optional<LinkStatus.Manifest> manifest = Optional.of(new LinkStatus.Manifest(true, NOW));
     private String backend = "inprocess-mlx";
     private boolean later;
@@ -50,7 +51,7 @@ class GatesTest {
     private ModelState model = ModelState.READY;
     private Optional<String> modelError = Optional.empty();
     private Thermal thermal = Thermal.measured(ThermalState.NOMINAL, "sensor");
-    private boolean loggedIn = true;
+    private Gates.Account account = new Gates.Account.Here();
 
     private Map<String, Double> catalogueGb = Map.of();
     private long memoryBytes = 16L << 30;
@@ -58,7 +59,7 @@ class GatesTest {
     @Test
     void aNodeOfWhichEverythingIsProvedIsEligible() {
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
-        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "backend", "catalogue",
+        assertThat(gates().list()).extracting(Gate::name).containsExactly("network", "login", "trust", "posture", "challenge", "version", "backend", "catalogue",
                 "runtime", "memory", "thermal", "schedule", "drain");
         assertThat(gates().list()).allSatisfy(gate -> assertThat(gate.provenAt()).isPresent());
     }
@@ -85,11 +86,21 @@ class GatesTest {
 
     @Test
     void aMissingLoginDoesNotStopWork() {
-        loggedIn = false;
+        account = new Gates.Account.None();
 
         assertThat(gate("login").verdict()).isEqualTo(Verdict.FAIL);
         assertThat(gate("login").isRequired()).isFalse();
         assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+    }
+
+    @Test
+    void aLoginThatIsNoneHereIsNamedWithItsRemedy() {
+        account = new Gates.Account.Elsewhere("wss://a.example/ws/provider");
+        assertThat(gate("login").detail()).startsWith("logged in at wss://a.example/ws/provider, not at wss://c.example/ws/provider");
+
+        account = new Gates.Account.Damaged("the file holds something else");
+        assertThat(gate("login")).extracting(Gate::verdict, Gate::detail, Gate::remedy)
+                .containsExactly(Verdict.FAIL, "the file holds something else", "run: darkbloom-agent login");
     }
 
     @Test
@@ -100,16 +111,47 @@ class GatesTest {
     }
 
     @Test
-    void aNodeWithoutTrustIsNotRoutedAndAnUnlistedOneIsUnknown() {
-        listed = Optional.of(new LinkStatus.Listing(true, "none", "online", List.of("m"), NOW));
-        assertThat(failed("trust").detail()).contains("none");
-
+    void whatACoordinatorDoesNotTellIsUnknownUntilItRoutesARequestHere() {
+        served = Optional.empty();
+        manifest = Optional.empty();
         listed = Optional.empty();
-        assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
+        backend = "llama.cpp";
+        var unknown = List.of("trust", "version", "backend", "catalogue", "runtime");
+        assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
+                .containsExactly(Verdict.UNKNOWN, Optional.empty()));
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+
         trustBefore = Optional.of(new LinkStatus.Trust("hardware", "online", Optional.empty(), NOW));
         assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(gate("trust").detail()).endsWith("; last told at " + NOW + ": level hardware, online");
+
+        served = Optional.of(NOW.minusSeconds(7));
+        assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
+                .containsExactly(Verdict.PASS, served));
+        assertThat(gates().eligible()).isEqualTo(Verdict.PASS);
+
+        state = LinkState.WAITING; // it was another connection
+        assertThat(gate("version").verdict()).isEqualTo(Verdict.UNKNOWN);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"hardware, online, PASS", "self_signed, online, UNKNOWN", "none, online, UNKNOWN", "'', '', UNKNOWN", "hardware, untrusted, FAIL",
+            "self_signed, offline, FAIL"})
+    void aTrustLevelProvesOnlyWhatNoFloorCanExceed(String level, String status, Verdict verdict) {
+        served = Optional.empty();
+        listed = Optional.of(new LinkStatus.Listing(true, level, status, List.of("m"), NOW));
+
+        assertThat(gate("trust").verdict()).isEqualTo(verdict);
+        served = Optional.of(NOW);
+        assertThat(gate("trust").verdict()).isEqualTo(verdict == Verdict.FAIL ? Verdict.FAIL : Verdict.PASS);
+    }
+
+    @Test
+    void theVersionThatIsRegisteredIsNamed() {
+        served = Optional.empty();
+
+        assertThat(gate("version").detail()).isEqualTo("registered as 0.4.9; coordinators do not tell their minimum");
+        assertThat(gates().list()).filteredOn(gate -> gate.verdict() == Verdict.UNKNOWN).extracting(Gate::name).containsExactly("version");
     }
 
     @Test
@@ -122,7 +164,7 @@ class GatesTest {
     @Test
     void aClaimedPostureSaysThatItIsClaimed() {
         claimed = TestPosture.ELIGIBLE;
-        assertThat(gate("posture").detail()).startsWith("test posture");
+        assertThat(List.of("posture", "trust", "challenge")).allSatisfy(name -> assertThat(gate(name).detail()).startsWith("test posture: "));
 
         claimed = new TestPosture(true, Map.of("sip_enabled", false), Map.of("thermal_state", "critical"));
         assertThat(failed("posture").detail()).contains("sip_enabled");
@@ -144,6 +186,7 @@ class GatesTest {
     @Test
     void anHonestEngineNameIsUnknownToTheOriginalCoordinators() {
         backend = "llama.cpp";
+        served = Optional.empty();
 
         assertThat(gate("backend").verdict()).isEqualTo(Verdict.UNKNOWN);
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
@@ -154,6 +197,7 @@ class GatesTest {
     void anEngineNameOpensTheGateOfItsOwnEraOnly(String name, boolean isLater, Verdict verdict) {
         backend = name;
         later = isLater;
+        served = Optional.empty();
 
         assertThat(gate("backend").verdict()).isEqualTo(verdict);
     }
@@ -176,6 +220,7 @@ class GatesTest {
         assertThat(failed("runtime").detail()).contains("no runtime manifest");
 
         manifest = Optional.empty();
+        served = Optional.empty();
         assertThat(gate("runtime").verdict()).isEqualTo(Verdict.UNKNOWN);
     }
 
@@ -236,15 +281,16 @@ class GatesTest {
                 Optional.empty(), false, claimed,
                 new AgentConfig.Downloads(true, Optional.empty(), new DataSize(0), new DataSize(0)));
         var link = new LinkStatus(CoordinatorAddress.parse("wss://c.example"), Optional.empty(), state, NOW, 0, Optional.empty(), lastEnd,
-                Optional.of(NOW), Optional.of(NOW), challenge, later, trust, mismatches, listed, manifest, catalogueGb,
+                Optional.of(NOW), Optional.of(NOW), challenge, served, later, trust, mismatches, listed, manifest, catalogueGb,
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, loggedIn, posture, metrics, trustBefore, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, "0.4.9", posture, metrics, trustBefore, NOW));
     }
 
     private static Posture posture(boolean proved) {
         var flag = new Finding<>(proved ? Optional.of(true) : Optional.<Boolean>empty(), "because", NOW);
-        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("ab"), "files", NOW));
+        return new Posture(flag, flag, flag, flag, flag, flag, flag, flag, flag, new Finding<>(Optional.of("cd"), "libraries", NOW),
+                new Finding<>(Optional.of("ab"), "files", NOW));
     }
 }

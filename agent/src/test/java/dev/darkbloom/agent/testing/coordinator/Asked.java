@@ -5,7 +5,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.RequestBox;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 
@@ -13,6 +16,8 @@ import java.util.concurrent.CountDownLatch;
 public final class Asked {
     private static final JsonMapper JSON = new JsonMapper();
     private static final String DATA = "data: ";
+    /** Chunks that the real one keeps for a consumer who does not read; it drops what comes then (provider protocol, 0.1, fact 8). */
+    private static final int BUFFERED_CHUNKS = 256;
 
     private final String id;
     private final BoxKeys keys;
@@ -22,6 +27,11 @@ public final class Asked {
     private final CountDownLatch accepted = new CountDownLatch(1);
     private final CountDownLatch begun = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
+    private final Deque<String> buffer = new ArrayDeque<>(); // guarded by this
+    private boolean stalled; // guarded by this
+    private int dropped; // guarded by this
+    private boolean closed; // guarded by this
+    private volatile boolean isAccepted;
     private volatile End end;
 
     /** How a request ended. */
@@ -47,7 +57,7 @@ public final class Asked {
         return id;
     }
 
-    /** Returns the chunks so far, opened. */
+    /** Returns the chunks that the consumer has got so far, opened. */
     public List<String> chunks() {
         return List.copyOf(chunks);
     }
@@ -103,33 +113,75 @@ public final class Asked {
         return text.toString();
     }
 
-    String seal(String json) {
-        return SealedText.seal(box, json);
+    /** Returns a payload for the agent; an empty one where the connection is over already. */
+    synchronized String seal(String json) {
+        return closed ? "" : SealedText.seal(box, json);
     }
 
     String publicKey() {
         return keys.publicKey();
     }
 
+    /** Has the consumer not read from now on. */
+    synchronized void stall() {
+        stalled = true;
+    }
+
+    /** Has the consumer read what was kept for it, and what comes. */
+    public synchronized void readOn() {
+        stalled = false;
+        chunks.addAll(buffer);
+        buffer.clear();
+    }
+
+    /** Returns how many chunks were lost since the consumer did not read. */
+    public synchronized int dropped() {
+        return dropped;
+    }
+
     void accept() {
+        isAccepted = true;
         accepted.countDown();
     }
 
-    /** Opens a chunk and keeps it. */
-    String take(String ciphertext) {
-        String plain = SealedText.open(box, ciphertext);
-        chunks.add(plain);
-        times.add(System.nanoTime());
-        begun.countDown();
-        return plain;
+    boolean isAccepted() {
+        return isAccepted;
     }
 
-    void end(End how) {
+    /** Opens a chunk and keeps it, unless there is no room; empty when the request was given up meanwhile. */
+    synchronized Optional<String> take(String ciphertext) {
+        if (closed) {
+            return Optional.empty();
+        }
+        String plain = SealedText.open(box, ciphertext);
+        times.add(System.nanoTime());
+        if (!stalled) {
+            chunks.add(plain);
+        } else if (buffer.size() < BUFFERED_CHUNKS) {
+            buffer.add(plain);
+        } else {
+            dropped++;
+        }
+        begun.countDown();
+        return Optional.of(plain);
+    }
+
+    /** Says how it ended; what it is told later does not count. */
+    synchronized void end(End how) {
+        if (end != null) {
+            return;
+        }
         end = how;
-        box.close();
-        keys.close();
+        close();
         ended.countDown();
         begun.countDown();
         accepted.countDown();
+    }
+
+    /** Frees the keys of a request of which nothing is wanted any more. */
+    synchronized void close() {
+        closed = true;
+        box.close();
+        keys.close();
     }
 }

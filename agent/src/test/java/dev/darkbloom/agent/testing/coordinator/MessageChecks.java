@@ -1,19 +1,41 @@
 package dev.darkbloom.agent.testing.coordinator;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.Base64;
 import java.util.List;
+import java.util.Set;
 
-/** What a coordinator demands of a registration and of a report (provider protocol, 4 and 5). */
+/** What a coordinator demands of a registration and of a report (provider protocol, 4 and 5), and what is of which era (3.1). */
 final class MessageChecks {
     private static final JsonMapper JSON = new JsonMapper();
     private static final int KEY_BYTES = 32;
+    private static final Set<String> LATER_OF_AGENTS = Set.of("code_attestation_response", "load_model_status", "prefetch_model_status", "models_update",
+            "models_replace", "models_replace_ready", "provider_drain", "service_reservation_released", "capacity_quote", "prefix_cache_lookup",
+            "prefix_cache_ready", "prefix_cache_lookup_v2", "prefix_cache_ready_v2", "app_attest_shadow");
+    private static final Set<String> LATER_OF_COORDINATORS = Set.of("code_attestation_resume_challenge", "load_model", "prefetch_model",
+            "desired_models", "trust_status", "capacity_probe", "provider_drain_ack", "models_replace_ack", "models_replace_resumed",
+            "app_attest_shadow");
 
     private final Violations violations;
 
     MessageChecks(Violations violations) {
         this.violations = violations;
+    }
+
+    /** Returns whether a coordinator of April 2026 does not know what an agent sends. */
+    boolean isLaterOfAgents(String type) {
+        return LATER_OF_AGENTS.contains(type);
+    }
+
+    /** Returns whether a message to an agent is one of the later protocol; garbage is not. */
+    boolean isLater(String json) {
+        try {
+            return LATER_OF_COORDINATORS.contains(JSON.readTree(json).path("type").asText());
+        } catch (JsonProcessingException e) {
+            return false;
+        }
     }
 
     /** Checks a registration; {@code text} is its frame, since the attestation is signed as it stands there. */

@@ -38,6 +38,9 @@ public final class Node {
     private final BlockingQueue<JsonNode> others = new LinkedBlockingQueue<>();
     private final BlockingQueue<JsonNode> responses = new LinkedBlockingQueue<>();
     private volatile JsonNode registration;
+    private volatile boolean isOver;
+    private volatile boolean hasSpokenLater;
+    private boolean drainTried; // of the reading thread
     private boolean routable; // of the reading thread
 
     /** {@code onRegistered} is told of each registration, {@code onRoutable} once, when the agent has answered its first challenge. */
@@ -86,8 +89,9 @@ public final class Node {
         return Waits.take(responses, "no answer to a challenge came");
     }
 
-    /** Sends a message as it is. */
+    /** Sends a message as it is. One of the later protocol tells the agent that it may use that, too. */
     public void send(String json) {
+        hasSpokenLater |= checks.isLater(json);
         connection.send(json);
     }
 
@@ -99,6 +103,14 @@ public final class Node {
     /** Sends a request whose body is {@code json}. */
     public Asked ask(String json) {
         return ask(UUID.randomUUID().toString(), json, Optional.empty());
+    }
+
+    /** Sends a request whose consumer reads nothing until {@link Asked#readOn}. */
+    public Asked askStalled(String json) {
+        Asked one = expect(UUID.randomUUID().toString());
+        one.stall();
+        sendRequest(one.id(), "", one.publicKey(), one.seal(json));
+        return one;
     }
 
     /** Sends a request by an id of the test's choice, with members that the envelope has besides. */
@@ -125,6 +137,9 @@ public final class Node {
     private Asked expect(String id) {
         var one = new Asked(id, BoxKeys.generate(), registration.path("public_key").asText());
         asked.put(id, one);
+        if (isOver) { // whoever reads has looked through them already
+            one.end(new End.Lost());
+        }
         return one;
     }
 
@@ -141,6 +156,7 @@ public final class Node {
     public void abandon(Asked one) {
         asked.remove(one.id());
         cancel(one.id());
+        one.close();
     }
 
     /** Takes what comes until the connection is over. */
@@ -154,6 +170,7 @@ public final class Node {
                     violations.add("a message that is not understood: " + e);
                 }
             } else if (!connection.isOpen() && connection.receive(0).isEmpty()) {
+                isOver = true;
                 asked.values().forEach(one -> one.end(new End.Lost()));
                 asked.clear();
                 return;
@@ -183,11 +200,17 @@ public final class Node {
                 heartbeats.add(message);
             }
             case "attestation_response" -> answered(message);
-            case "inference_accepted" -> request(message).ifPresent(Asked::accept);
+            case "inference_accepted" -> request(message).ifPresent(this::accepted);
             case "inference_response_chunk" -> chunk(message);
-            case "inference_complete" -> request(message).ifPresent(one -> finish(one, complete(message)));
+            case "inference_complete" -> request(message).ifPresent(one -> {
+                requireAccepted(one, message);
+                finish(one, complete(message));
+            });
             case "inference_error" -> request(message).ifPresent(one -> finish(one, failed(message)));
-            default -> others.add(message);
+            default -> {
+                other(type);
+                others.add(message);
+            }
         }
     }
 
@@ -212,6 +235,30 @@ public final class Node {
         }
     }
 
+    private void accepted(Asked one) {
+        if (one.isAccepted()) {
+            violations.add("inference_accepted twice");
+        }
+        one.accept();
+    }
+
+    /** What a coordinator of April 2026 cannot read is sent only to one that has shown that it is newer (provider protocol, 4.8). */
+    private void other(String type) {
+        if (!checks.isLaterOfAgents(type)) {
+            violations.add(type + " is no message");
+        } else if (type.equals("provider_drain") && !drainTried) {
+            drainTried = true; // may be tried once
+        } else if (!hasSpokenLater) {
+            violations.add(type + " to a coordinator that has sent nothing of the later protocol");
+        }
+    }
+
+    private void requireAccepted(Asked one, JsonNode message) {
+        if (!one.isAccepted()) {
+            violations.add(message.path("type").asText() + " before inference_accepted");
+        }
+    }
+
     private void chunk(JsonNode message) {
         Optional<Asked> found = request(message);
         if (message.has("data") && !message.path("data").asText().isEmpty()) {
@@ -222,7 +269,8 @@ public final class Node {
             violations.add("a chunk under another key");
         }
         found.ifPresent(one -> {
-            String plain = one.take(payload.path("ciphertext").asText());
+            requireAccepted(one, message);
+            String plain = one.take(payload.path("ciphertext").asText()).orElse("");
             if (plain.endsWith("\n") || plain.contains("[DONE]")) {
                 violations.add("a chunk with line ends or [DONE]");
             }
