@@ -30,6 +30,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -167,7 +168,7 @@ class RequestDeskTest {
     }
 
     @Test
-    void anAnswerThatFlowsIsNotCutHoweverLongItTakes() {
+    void anAnswerThatFlowsIsNotCutHoweverLongItTakes() throws InterruptedException {
         var chunk = OffHeap.utf8("data: {}");
         openByTheClock((_, _, sink) -> stepwise(10, () -> sink.event(chunk)));
 
@@ -179,7 +180,7 @@ class RequestDeskTest {
     }
 
     @Test
-    void tokensThatMakeNoChunkAreProgressToo() {
+    void tokensThatMakeNoChunkAreProgressToo() throws InterruptedException {
         openByTheClock((_, _, sink) -> stepwise(10, sink::progressed));
 
         ask("thinking", 100);
@@ -190,7 +191,7 @@ class RequestDeskTest {
     }
 
     @Test
-    void anAnswerThatStopsFlowingIsCut() {
+    void anAnswerThatStopsFlowingIsCut() throws InterruptedException {
         openByTheClock((_, _, sink) -> stepwise(3, sink::progressed));
 
         ask("stuck", 100);
@@ -214,12 +215,12 @@ class RequestDeskTest {
         }
     }
 
-    private void passInSteps(int times, Duration each) {
+    private void passInSteps(int times, Duration each) throws InterruptedException {
         for (int i = 0; i < times; i++) {
             clock.advance(each);
             desk.check();
             turn.release();
-            taken.acquireUninterruptibly();
+            assertThat(taken.tryAcquire(20, TimeUnit.SECONDS)).as("step %d was taken", i).isTrue();
         }
     }
 
