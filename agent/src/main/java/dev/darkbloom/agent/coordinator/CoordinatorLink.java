@@ -56,6 +56,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     private Session session; // guarded by lock, as are the next five
     private Instant barrierOf; // the connection on which the end was announced
     private String barrier = "";
+    private long settleUntil; // of the thread that drains
     private boolean stopping;
     private boolean hurry;
     private long renewals;
@@ -358,7 +359,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
 
     /**
      * Takes nothing new, and waits until what runs has ended and, where the coordinator knows drains, until it says that what was answered is
-     * settled there (provider protocol, 11). The connection stays. Calling it again goes on waiting.
+     * settled there (provider protocol, 11), for {@link LinkSettings#settling} at most. The connection stays. Calling it again goes on waiting.
      *
      * @return whether all that came true in time
      */
@@ -374,9 +375,22 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
             return false;
         }
         Optional<String> announced = announceEnd(); // of another connection perhaps, than before
-        return announced.isEmpty()
-                || board.awaitDrained(announced.get(), Math.max(0, (deadline - System.nanoTime()) / 1_000_000))
-                || board.laterConnection().isEmpty(); // nobody is left to settle with
+        if (announced.isEmpty()) {
+            return true;
+        }
+        long now = System.nanoTime();
+        if (settleUntil == 0) {
+            settleUntil = now + settings.settling().toNanos();
+        }
+        if (board.awaitDrained(announced.get(), Math.max(0, Math.min(deadline, settleUntil) - now) / 1_000_000 + 1)
+                || board.laterConnection().isEmpty()) { // nobody is left to settle with
+            return true;
+        }
+        if (System.nanoTime() - settleUntil < 0) {
+            return false;
+        }
+        log.info("the coordinator did not acknowledge the drain; nothing runs here any more");
+        return true;
     }
 
     /** Tells the coordinator, once on a connection, that this node will leave; returns by which id it acknowledges that, if it knows drains. */

@@ -94,7 +94,7 @@ final class Chaos {
         var clocks = new LinkClocks(NanoClock.SYSTEM, () -> System.nanoTime() + slept.get().toNanos(), () -> Instant.now().plus(slept.get()));
         try (FakeCoordinator coordinator = FakeCoordinator.open(); TestNode node = new TestNode(folder)) {
             var settings = new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofMillis(800), Duration.ofSeconds(75),
-                    Duration.ofSeconds(60), false, Duration.ofMillis(200), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
+                    Duration.ofSeconds(60), false, Duration.ofMillis(200), Duration.ofSeconds(30), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
             var route = CoordinatorRoute.of(CoordinatorAddress.parse(coordinator.url()), Map.of(), Optional.empty());
             var parts = new CoordinatorLink.Parts(route, node, answerers.apply(node), node.keys, Optional.of(node.signer), settings.heartbeat(), "test/1");
             // A random number that is always small: waiting is not what is tried here.

@@ -97,6 +97,6 @@ class LinkFloodTest extends LinkTest {
     private static LinkSettings holding(int heldBytes) {
         LinkSettings of = settings();
         var socket = new SocketSettings(Duration.ofSeconds(5), 1 << 20, heldBytes, 4 << 10, "test/1");
-        return new LinkSettings(of.heartbeat(), of.ping(), Duration.ofSeconds(60), of.silence(), of.listing(), false, of.forPerson(), socket, of.desk());
+        return new LinkSettings(of.heartbeat(), of.ping(), Duration.ofSeconds(60), of.silence(), of.listing(), false, of.forPerson(), of.settling(), socket, of.desk());
     }
 }

@@ -58,7 +58,7 @@ class LinkForgottenTest extends LinkTest {
     @Test
     void reportsThatTheSystemDoesNotTakeAreNone() {
         LinkSettings of = settings();
-        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), Duration.ofSeconds(60), of.silence(), of.listing(), false, of.forPerson(),
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), Duration.ofSeconds(60), of.silence(), of.listing(), false, of.forPerson(), of.settling(),
                 of.socket(), of.desk()));
         Node seen = coordinator.awaitNode();
         seen.connection().read(false);
@@ -108,7 +108,7 @@ class LinkForgottenTest extends LinkTest {
                 ? Optional.of("{\"providers\":[{\"se_public_key\":\"" + node.signer.publicKey() + "\",\"trust_level\":\"self_signed\"}]}")
                 : Optional.empty());
         LinkSettings of = settings();
-        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), Duration.ofSeconds(20), true, of.forPerson(),
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), Duration.ofSeconds(20), true, of.forPerson(), of.settling(),
                 of.socket(), of.desk()));
         Node first = coordinator.awaitNode();
         await().untilAsserted(() -> assertThat(link.status().listed()).isPresent());

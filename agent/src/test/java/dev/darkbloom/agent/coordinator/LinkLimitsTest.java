@@ -67,6 +67,20 @@ class LinkLimitsTest extends LinkTest {
     }
 
     @Test
+    void aCoordinatorThatNeverAcknowledgesIsNotWaitedForToTheEndOfAllPatience() throws Exception {
+        LinkSettings of = settings();
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(),
+                Duration.ofMillis(300), of.socket(), of.desk()));
+        Node seen = coordinator.awaitNode();
+        seen.send("{\"type\":\"trust_status\",\"trust_level\":\"self_signed\",\"status\":\"online\"}");
+        seen.heartbeat(report -> report.path("backend_capacity").path("capacity_seq").asLong() > 0);
+
+        assertThat(link.drain(Duration.ofMillis(1))).as("asked, and not given up at once").isFalse();
+        assertThat(link.drain(Duration.ofMinutes(10))).isTrue();
+        assertThat(seen.other().path("type").asText()).isEqualTo("provider_drain");
+    }
+
+    @Test
     void aConnectionThatEndsHasNothingToSettle() throws Exception {
         Node seen = connectToNewer();
         assertThat(link.drain(SLICE)).isFalse();

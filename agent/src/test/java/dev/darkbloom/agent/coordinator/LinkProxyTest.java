@@ -129,7 +129,7 @@ class LinkProxyTest extends LinkTest {
         LinkSettings of = settings();
         var socket = new SocketSettings(Duration.ofMillis(300), 1 << 20, 1 << 20, 64 << 10, "test/1");
         start(through("HTTPS_PROXY", scheme + "://PROXY"), Optional.empty(),
-                new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(), socket, of.desk()));
+                new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(), of.settling(), socket, of.desk()));
 
         await().untilAsserted(() -> assertThat(link.status().lastEnd().map(LinkEnd::kind)).contains(LinkEnd.Kind.UNREACHABLE));
     }

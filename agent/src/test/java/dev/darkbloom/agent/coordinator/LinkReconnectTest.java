@@ -123,7 +123,7 @@ class LinkReconnectTest extends LinkTest {
     @Test
     void aPongThatStandsBehindManyMessagesIsWaitedFor() {
         LinkSettings of = settings();
-        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), Duration.ofMillis(400), of.silence(), of.listing(), false, of.forPerson(),
+        start(Optional.empty(), new LinkSettings(of.heartbeat(), of.ping(), Duration.ofMillis(400), of.silence(), of.listing(), false, of.forPerson(), of.settling(),
                 of.socket(), of.desk()));
         Node seen = coordinator.awaitNode();
         seen.connection().ignorePings();

@@ -92,11 +92,11 @@ abstract class LinkTest {
 
     static LinkSettings settings() {
         return new LinkSettings(Duration.ofMillis(50), Duration.ofMillis(100), Duration.ofSeconds(5), Duration.ofSeconds(75), Duration.ofMillis(50), true,
-                Duration.ofSeconds(60), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
+                Duration.ofSeconds(60), Duration.ofSeconds(30), SocketSettings.defaults("test/1"), RequestDesk.Limits.DEFAULT);
     }
 
     static LinkSettings withDesk(RequestDesk.Limits limits) {
         LinkSettings of = settings();
-        return new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(), of.socket(), limits);
+        return new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(), of.settling(), of.socket(), limits);
     }
 }

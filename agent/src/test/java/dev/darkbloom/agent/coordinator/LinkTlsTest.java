@@ -190,7 +190,7 @@ class LinkTlsTest extends LinkTest {
     private static LinkSettings hasty() {
         LinkSettings of = settings();
         var socket = new SocketSettings(Duration.ofMillis(300), 1 << 20, 1 << 20, 64 << 10, "test/1");
-        return new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(), socket, of.desk());
+        return new LinkSettings(of.heartbeat(), of.ping(), of.pong(), of.silence(), of.listing(), false, of.forPerson(), of.settling(), socket, of.desk());
     }
 
     /** What a peer does with one client. */
