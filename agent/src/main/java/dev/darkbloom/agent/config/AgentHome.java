@@ -94,6 +94,11 @@ public record AgentHome(Path root, Path cache) {
         return root.resolve("account_token");
     }
 
+    /** Returns what the coordinator last said it thinks of this machine; it can be lost. */
+    public Path trust() {
+        return root.resolve("trust");
+    }
+
     /** Returns the key that signs what this machine says of itself, where no Secure Enclave holds it. */
     public Path signingKey() {
         return root.resolve("signing_key");

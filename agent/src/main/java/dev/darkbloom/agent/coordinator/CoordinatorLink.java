@@ -46,6 +46,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
     private final LinkClocks clocks;
     private final RandomGenerator random;
     private final LinkBoard board;
+    private final Optional<TrustFile> trusts;
     private final RequestDesk desk;
     private final MessageDecoder decoder = new MessageDecoder();
     private final EventLoopGroup loop;
@@ -65,19 +66,27 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
      *
      * @param keys this process's key pair; borrowed
      * @param signer signs answers; empty to sign none
+     * @param trusts keeps what the coordinator says it thinks of this node, if anything does
      */
     public record Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer,
-            Duration heartbeat, String userAgent) {}
+            Duration heartbeat, String userAgent, Optional<TrustFile> trusts) {
+        /** As the other, with nothing that keeps what the coordinator says. */
+        Parts(CoordinatorRoute route, NodeSelf self, Answerer answerer, BoxKeys keys, Optional<DeviceSigner> signer, Duration heartbeat,
+                String userAgent) {
+            this(route, self, answerer, keys, signer, heartbeat, userAgent, Optional.empty());
+        }
+    }
 
     private CoordinatorLink(Parts parts, LinkSettings settings, LinkClocks clocks, RandomGenerator random) {
         route = parts.route();
         self = parts.self();
+        trusts = parts.trusts();
         this.settings = settings;
         this.clocks = clocks;
         this.random = random;
         board = new LinkBoard(clocks.wall());
         desk = new RequestDesk(parts.answerer(), new RequestOpener(parts.keys(), new ReplayGuard()), parts.keys().publicKey(), parts.signer(),
-                settings.desk(), clocks.nanos(), self::leastFirstContentMs, board::served);
+                settings.desk(), clocks.nanos(), new LinkForecast(self, board), board::served);
         loop = new MultiThreadIoEventLoopGroup(1, CoordinatorLink::ioThread, NioIoHandler.newFactory());
         thread = Thread.ofPlatform().daemon().name("coordinator").unstarted(this::run);
         if (settings.listPages()) {
@@ -153,7 +162,7 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
 
     /** Serves on {@code socket}, but not for long when something was renewed after {@code registration} was made. */
     private LinkEnd serve(CoordinatorSocket socket, AgentMessage.Register registration, long renewed) throws InterruptedException {
-        var serving = new Session(socket, self, desk, decoder, settings, clocks, board);
+        var serving = new Session(socket, self, desk, decoder, settings, clocks, board, trusts);
         lock.lock();
         try {
             session = serving;

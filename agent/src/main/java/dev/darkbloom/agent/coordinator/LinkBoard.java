@@ -32,6 +32,7 @@ final class LinkBoard {
     private Instant lastChallenge;
     private Instant lastServed;
     private boolean later;
+    private long capacitySeq; // of the latest report on this connection
     private LinkStatus.Trust trust;
     private List<Mismatch> mismatches = List.of();
     private LinkStatus.Listing listed;
@@ -79,6 +80,7 @@ final class LinkBoard {
         lastHeartbeat = null;
         lastServed = null;
         later = false;
+        capacitySeq = 0;
         trust = null;
         mismatches = List.of();
         listed = null;
@@ -141,6 +143,16 @@ final class LinkBoard {
         later = true;
     }
 
+    /** Takes the number of a report that is written next. */
+    synchronized void reporting(long seq) {
+        capacitySeq = seq;
+    }
+
+    /** Returns the number of the latest report; 0 before the first that had one. */
+    synchronized long capacitySeq() {
+        return capacitySeq;
+    }
+
     synchronized boolean isLater() {
         return later;
     }
@@ -155,14 +167,18 @@ final class LinkBoard {
         return ++told <= MOST_TOLD;
     }
 
-    synchronized void trust(LinkStatus.Trust said) {
-        if (trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status())) {
+    /** Takes what the coordinator thinks of this node; returns whether that is news worth keeping. */
+    synchronized boolean trust(LinkStatus.Trust said) {
+        boolean isOther = trust == null || !trust.level().equals(said.level()) || !trust.status().equals(said.status());
+        if (isOther) {
             lastServed = null; // what was routed here before proves nothing of how it stands now
-            if (mayTell()) {
-                log.info("coordinator's trust level={} status={}", said.level(), said.status());
-            }
+        }
+        boolean isNews = isOther && mayTell();
+        if (isNews) {
+            log.info("coordinator's trust level={} status={}", said.level(), said.status());
         }
         trust = said;
+        return isNews;
     }
 
     synchronized void mismatches(List<Mismatch> found) {

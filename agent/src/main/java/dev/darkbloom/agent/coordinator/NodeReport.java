@@ -304,7 +304,19 @@ public final class NodeReport implements NodeSelf {
         Optional<RejectionReason> rejection = draining ? Optional.of(RejectionReason.SLOT_STATE) : rejection(status, probe, first);
         return new AgentMessage.CapacityQuote(probe.quoteId(), capacitySeq, rejection.isEmpty(), rejection, round(first.ttftMs()),
                 round(first.ttftP90Ms()), round(first.loadMs() + first.queueMs()),
-                Math.max(0, load.kvTokens() - load.runningTokens() - load.promisedTokens()), first.isMeasured() ? Confidence.HIGH : Confidence.LOW);
+                freeTokens(load), first.isMeasured() ? Confidence.HIGH : Confidence.LOW);
+    }
+
+    private static long freeTokens(ModelLoad load) {
+        return Math.max(0, load.kvTokens() - load.runningTokens() - load.promisedTokens());
+    }
+
+    @Override
+    public Optional<Room> room(String modelId, int promptTokens) {
+        return offeredModels().stream().filter(status -> status.id().equals(modelId)).findFirst().map(status -> {
+            FirstContent first = FirstContent.of(status, promptTokens, 1);
+            return new Room(freeTokens(status.load()), first.loadMs() + first.queueMs());
+        });
     }
 
     /** Returns what would refuse such a request, by the numbers that the engine itself goes by. */

@@ -46,6 +46,19 @@ public interface NodeSelf {
     }
 
     /**
+     * What a model has room for.
+     *
+     * @param freeTokens of its KV cache, neither held nor promised
+     * @param waitMs until it would probably take one request more, by the estimate that quotes are made of; 0 when it would now or nothing is known
+     */
+    record Room(long freeTokens, double waitMs) {}
+
+    /** Returns what a model has room for now; empty for one that is not offered. Never blocks. */
+    default Optional<Room> room(String modelId, int promptTokens) {
+        return Optional.empty();
+    }
+
+    /**
      * Loads a model; blocks until it serves.
      *
      * @return why it does not, in words for the coordinator; empty when it does

@@ -100,10 +100,20 @@ final class RequestDesk implements AutoCloseable {
         }
     }
 
-    /** Foretells when a request would have its first content; as {@link NodeSelf#leastFirstContentMs}. */
+    /** Knows how the node is doing; any thread. */
     @FunctionalInterface
     interface Forecast {
+        /** Foretells when a request would have its first content; as {@link NodeSelf#leastFirstContentMs}. */
         double leastFirstContentMs(String modelId, int promptTokens);
+
+        /**
+         * Returns a failure with what its coordinator can plan by, or as it is.
+         *
+         * @param modelId which model the request is for, once that is known
+         */
+        default Failure explained(Failure failure, Optional<String> modelId, int promptTokens) {
+            return failure;
+        }
     }
 
     /** Where a request stands, for counters and deadlines. */
@@ -136,6 +146,8 @@ final class RequestDesk implements AutoCloseable {
         private final Content frame;
         private final long bodyBytes;
         private long held; // guarded by lock
+        private Optional<String> model = Optional.empty(); // of the request's thread, as is the next
+        private int promptTokens = 1;
         private final Outlet outlet;
         private final Presence presence = new Presence();
         private final long beganNanos = clock.nanoTime();
@@ -217,19 +229,21 @@ final class RequestDesk implements AutoCloseable {
 
         @Override
         public void chosen(String modelId) {
-            refuseIfTooLate(modelId, 1); // the prompt is not known yet; the load is
+            model = Optional.of(modelId);
+            refuseIfTooLate(modelId, promptTokens); // the prompt is not known yet; the load is
         }
 
         @Override
-        public void prepared(String modelId, int promptTokens) {
-            refuseIfTooLate(modelId, promptTokens);
+        public void prepared(String modelId, int tokens) {
+            promptTokens = tokens;
+            refuseIfTooLate(modelId, tokens);
         }
 
-        private void refuseIfTooLate(String modelId, int promptTokens) {
+        private void refuseIfTooLate(String modelId, int tokens) {
             if (contentDueNanos == Long.MAX_VALUE) {
                 return;
             }
-            double least = forecast.leastFirstContentMs(modelId, promptTokens) * 1_000_000;
+            double least = forecast.leastFirstContentMs(modelId, tokens) * 1_000_000;
             if (least > 0 && least > contentDueNanos - clock.nanoTime()) {
                 verdict = tooLate();
                 throw new AgentException(ErrorCode.DEADLINE_EXCEEDED, "the first content is not possible in time");
@@ -277,7 +291,7 @@ final class RequestDesk implements AutoCloseable {
                 log.debug("request failed id={} code={}", id, e.code());
                 told = Failure.of(e);
             }
-            tell(new AgentMessage.InferenceError(id, told));
+            tell(new AgentMessage.InferenceError(id, forecast.explained(told, model, promptTokens)));
         }
 
         private void tell(AgentMessage message) {
@@ -360,7 +374,7 @@ final class RequestDesk implements AutoCloseable {
         if (refusal.isPresent()) {
             frame.close();
             counters.failed(false);
-            tell(new AgentMessage.InferenceError(id, refusal.get()), outlet);
+            tell(new AgentMessage.InferenceError(id, forecast.explained(refusal.get(), Optional.empty(), 1)), outlet);
             return;
         }
         Thread thread = Thread.ofVirtual().name("request-" + id.value()).unstarted(work);

@@ -48,6 +48,7 @@ final class Session {
     private final ContinuousClock elapsed;
     private final InstantSource wall;
     private final LinkBoard board;
+    private final Optional<TrustFile> trusts;
     private final MessageEncoder encoder = new MessageEncoder();
     private final Queue<Runnable> asked = new ConcurrentLinkedQueue<>();
     /** Of their own, so that loads, which may take minutes, never keep a challenge waiting. */
@@ -65,7 +66,8 @@ final class Session {
 
     /** Borrows everything; {@code socket} is open and nothing was sent. */
     Session(CoordinatorSocket socket, NodeSelf self, RequestDesk desk, MessageDecoder decoder, LinkSettings settings, LinkClocks clocks,
-            LinkBoard board) {
+            LinkBoard board, Optional<TrustFile> trusts) {
+        this.trusts = trusts;
         this.socket = socket;
         this.self = self;
         this.desk = desk;
@@ -169,6 +171,7 @@ final class Session {
     void heartbeat() {
         if (board.isLater()) {
             capacitySeq++;
+            board.reporting(capacitySeq);
         }
         AgentMessage.Heartbeat report = self.heartbeat(desk.isDraining(), desk.inFlight(), desk.stats(), capacitySeq);
         try (Content frame = Content.confined(2048)) {
@@ -226,7 +229,10 @@ final class Session {
             }
             case CoordinatorMessage.TrustStatus trust -> {
                 board.later();
-                board.trust(new LinkStatus.Trust(trust.trustLevel().word(), trust.status(), trust.reason(), wall.instant()));
+                var told = new LinkStatus.Trust(trust.trustLevel().word(), trust.status(), trust.reason(), wall.instant());
+                if (board.trust(told)) {
+                    trusts.ifPresent(file -> Thread.ofVirtual().name("task-trust").start(() -> file.keep(told)));
+                }
             }
             case CoordinatorMessage.LoadModel(String id) -> {
                 board.later();

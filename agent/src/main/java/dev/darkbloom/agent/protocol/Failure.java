@@ -64,9 +64,27 @@ public record Failure(String error, int statusCode, Optional<ErrorReason> errorR
         return refused.getMessage();
     }
 
-    /** Returns the same, with what a newer coordinator can plan by. */
-    public Failure withCapacity(RejectionReason reason, long tokenBudget, OptionalLong feasibleAfterMs, long seq) {
-        return new Failure(error, statusCode, errorReason, failureCode, terminalCause, attemptUsage, Optional.of(reason),
-                OptionalLong.of(tokenBudget), feasibleAfterMs, seq);
+    /** Returns which limit refused, where it was one of this node's that a coordinator can plan by. */
+    public Optional<RejectionReason> limit() {
+        return errorReason.filter(_ -> failureCode.equals(Optional.of(FailureCode.CAPACITY))).flatMap(reason -> switch (reason) {
+            case DRAINING, QUEUE_FULL, CAPACITY_BUSY -> Optional.of(RejectionReason.SLOT_STATE);
+            case TOKEN_BUDGET_EXHAUSTED, REQUEST_EXCEEDS_NODE_BUDGET, REQUEST_EXCEEDS_BATCH_TOKEN_BUDGET ->
+                    Optional.of(RejectionReason.TOKEN_BUDGET);
+            case REQUEST_EXCEEDS_NODE, MEDIA_MEMORY_UNAVAILABLE -> Optional.of(RejectionReason.MEMORY_CAP);
+            case DEADLINE_UNREACHABLE -> Optional.of(RejectionReason.DEADLINE);
+            case JINJA_CHANNEL_TAGS, JINJA_NULL_BRIDGE, JINJA_TEMPLATE, MODEL_LOAD, CAPACITY_TIMEOUT, REQUEST_EXCEEDS_CONTEXT, CANCELLED,
+                    CLIENT_ERROR, TOOL_NONCOMPLIANCE -> Optional.empty();
+        });
+    }
+
+    /**
+     * Returns the same, with what a newer coordinator can plan by.
+     *
+     * @param tokenBudget empty where the model is not known
+     * @param seq the latest report's; 0 before the first
+     */
+    public Failure withCapacity(RejectionReason reason, OptionalLong tokenBudget, OptionalLong feasibleAfterMs, long seq) {
+        return new Failure(error, statusCode, errorReason, failureCode, terminalCause, attemptUsage, Optional.of(reason), tokenBudget,
+                feasibleAfterMs, seq);
     }
 }

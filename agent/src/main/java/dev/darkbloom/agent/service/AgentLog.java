@@ -15,6 +15,7 @@ import dev.darkbloom.agent.base.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -28,6 +29,12 @@ public final class AgentLog implements AutoCloseable {
     private static final FileSize FILE_SIZE = FileSize.valueOf("20MB");
     private static final Duration SIZE_CHECK = Duration.buildBySeconds(1);
     private static final int OLDER_FILES = 4;
+    /**
+     * They warn, with a stack trace, where there is no network interface or none with a hardware address, as without a network. The address
+     * goes into channel ids only, which nothing of ours shows, and whoever wanted to connect says that it could not.
+     */
+    private static final List<String> UNHEEDED = List.of("io.netty.util.internal.MacAddressUtil", "io.netty.util.NetUtil",
+            "io.netty.util.NetUtilInitializations");
 
     private final RollingFileAppender<ILoggingEvent> file;
 
@@ -45,8 +52,7 @@ public final class AgentLog implements AutoCloseable {
         logger.detachAndStopAllAppenders();
         logger.setLevel(root);
         context.getLogger("io.netty").setLevel(Level.INFO);
-        // It warns where no network interface has a hardware address; that goes into channel ids only, which nothing of ours shows.
-        context.getLogger("io.netty.util.internal.MacAddressUtil").setLevel(Level.ERROR);
+        UNHEEDED.forEach(name -> context.getLogger(name).setLevel(Level.ERROR));
         context.getLogger("oshi").setLevel(Level.WARN);
         var appender = new ConsoleAppender<ILoggingEvent>();
         appender.setName(CONSOLE);

@@ -14,6 +14,7 @@ import dev.darkbloom.agent.coordinator.CoordinatorRoute;
 import dev.darkbloom.agent.coordinator.LinkStatus;
 import dev.darkbloom.agent.coordinator.NodeModels;
 import dev.darkbloom.agent.coordinator.NodeReport;
+import dev.darkbloom.agent.coordinator.TrustFile;
 import dev.darkbloom.agent.crypto.BoxKeys;
 import dev.darkbloom.agent.crypto.DeviceSigner;
 import dev.darkbloom.agent.crypto.SecureEnclaveSigner;
@@ -61,6 +62,7 @@ final class CoordinatorParts {
     private final String version;
     private final boolean signedInSecureEnclave;
     private final CoordinatorLink link;
+    private final TrustFile trusts;
 
     /** Keeps the last posture, so that {@code status} need not measure. */
     private static final class RememberedPosture implements PostureProbe {
@@ -83,8 +85,7 @@ final class CoordinatorParts {
     }
 
     private CoordinatorParts(AgentConfig.Coordinator config, AgentHome home, Engine engine, MetricsSampler metrics, RememberedPosture posture,
-            OfferedModels models, long totalMemoryBytes, String version, boolean signedInSecureEnclave,
-            CoordinatorLink link) {
+            OfferedModels models, long totalMemoryBytes, String version, boolean signedInSecureEnclave, CoordinatorLink link, TrustFile trusts) {
         this.config = config;
         this.home = home;
         this.engine = engine;
@@ -95,6 +96,7 @@ final class CoordinatorParts {
         this.version = version;
         this.signedInSecureEnclave = signedInSecureEnclave;
         this.link = link;
+        this.trusts = trusts;
     }
 
     /**
@@ -141,12 +143,13 @@ final class CoordinatorParts {
         var report = new NodeReport(config.coordinator(), new NodeReport.Parts(models, engine, ledger,
                 hardware, metrics::latest, posture, signer, () -> AccountToken.of(home.accountToken(), address),
                 version, keys.publicKey(), serial(home.root()), InstantSource.system()));
+        TrustFile trusts = TrustFile.open(home.trust(), address);
         CoordinatorLink link = closer.add(CoordinatorLink.start(new CoordinatorLink.Parts(route, report, completions::relay, keys,
                 config.coordinator().signResponses() ? Optional.of(signer) : Optional.empty(), config.coordinator().heartbeatInterval(),
-                "darkbloom-agent/" + AgentVersion.current().agent())));
+                "darkbloom-agent/" + AgentVersion.current().agent(), Optional.of(trusts))));
         models.connect(link);
         return new CoordinatorParts(config.coordinator(), home, engine, metrics, posture, models, hardware.memoryBytes(),
-                config.coordinator().reportedVersion().orElse(version), signer.isInSecureEnclave(), link);
+                config.coordinator().reportedVersion().orElse(version), signer.isInSecureEnclave(), link, trusts);
     }
 
     /** Returns what stands for a serial number in a claimed posture: the same for a home, another for another home. */
@@ -200,7 +203,6 @@ final class CoordinatorParts {
     /** Judges the gates as things stand. */
     Gates gates(LinkStatus status) {
         return Gates.of(new Gates.Facts(config, status, offered(), engine.models(), totalMemoryBytes,
-                account(status.address()), version, posture.last(),
-                metrics.latest(), Instant.now()));
+                account(status.address()), version, posture.last(), metrics.latest(), trusts.latest(), Instant.now()));
     }
 }

@@ -120,6 +120,18 @@ class RelayTest {
         return "{\"model\":\"demo\",\"prompt\":" + prompt + ",\"max_tokens\":8192,\"endpoint\":\"/v1/completions\"}";
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", ",\"endpoint\":\"/v1/completions\",\"prompt\":\"x\"", ",\"endpoint\":\"/v1/messages\""})
+    void aSinkMayRefuseBeforeTheModelIsLoaded(String members) {
+        var fixture = ChatFixture.answering("x");
+        var sink = new RecordingSink().refusing(new AgentException(ErrorCode.DEADLINE_EXCEEDED, "too late"));
+
+        assertThatThrownBy(() -> relay(fixture, CHAT + members + "}", sink))
+                .isInstanceOfSatisfying(AgentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DEADLINE_EXCEEDED));
+        assertThat(sink.chosen()).isEqualTo("demo");
+        assertThat(fixture.pool.acquired()).isZero();
+    }
+
     @Test
     void tokensThatMakeNoEventAreToldToTheSink() {
         assertThat(relay(ChatFixture.answering("Hello"), CHAT + "}").progress()).isPositive();

@@ -140,6 +140,32 @@ class LinkLimitsTest extends LinkTest {
     }
 
     @Test
+    void aNewerCoordinatorIsToldByWhichLimitItWasRefusedAndUntilWhen() throws Exception {
+        Node seen = connect();
+        JsonNode toOlder = failure(seen.ask("busy"));
+        assertThat(toOlder.has("rejection_reason")).isFalse();
+        assertThat(toOlder.has("available_token_budget")).isFalse();
+
+        seen.send("{\"type\":\"trust_status\",\"trust_level\":\"none\",\"status\":\"online\"}");
+        seen.heartbeat(report -> report.path("backend_capacity").path("capacity_seq").asLong() > 0);
+        JsonNode told = failure(seen.ask("busy"));
+        assertThat(told.path("rejection_reason").asText()).isEqualTo("slot_state");
+        assertThat(told.path("available_token_budget").asLong()).isEqualTo(37);
+        assertThat(told.path("feasible_after_ms").asLong()).isEqualTo(1500);
+        assertThat(told.path("capacity_seq").asLong()).isPositive();
+        assertThat(failure(seen.ask("nonsense")).has("rejection_reason")).isFalse();
+
+        link.drain(SLICE);
+        JsonNode drained = failure(seen.ask("say 1"));
+        assertThat(drained.path("rejection_reason").asText()).isEqualTo("slot_state");
+        assertThat(drained.has("available_token_budget")).isFalse(); // which model it is for was not looked at
+    }
+
+    private static JsonNode failure(Asked asked) {
+        return ((End.Failed) asked.awaitEnd()).message();
+    }
+
+    @Test
     void whatCannotBeginInTimeIsGivenUp() {
         Asked asked = connect().ask(UUID.randomUUID().toString(), "wait", Optional.of("\"first_content_budget_ms\":50"));
 

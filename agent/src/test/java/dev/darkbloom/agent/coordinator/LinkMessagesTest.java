@@ -5,8 +5,12 @@ import static org.awaitility.Awaitility.await;
 
 import dev.darkbloom.agent.testing.coordinator.Asked.End;
 import dev.darkbloom.agent.testing.coordinator.Node;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** What else a coordinator says: challenges, notices, messages of newer ones, garbage. */
@@ -85,6 +89,18 @@ class LinkMessagesTest extends LinkTest {
         slept.updateAndGet(before -> before.plus(Duration.ofSeconds(seconds)));
         Instant woken = Instant.now().plus(slept.get());
         await().untilAsserted(() -> assertThat(link.status().lastHeartbeat().orElseThrow()).isAfter(woken));
+    }
+
+    @Test
+    void whatACoordinatorSaysOfTrustIsKept() {
+        Path kept = folder.resolve("trust");
+        CoordinatorRoute route = route(Map.of());
+        link = CoordinatorLink.start(new CoordinatorLink.Parts(route, node, node, node.keys, Optional.empty(), settings().heartbeat(), "test/1",
+                Optional.of(TrustFile.open(kept, route.address()))), settings(), LinkClocks.ofThisSystem(), new Random(1));
+
+        coordinator.awaitNode().send("{\"type\":\"trust_status\",\"trust_level\":\"hardware\",\"status\":\"online\",\"reason\":\"r\"}");
+
+        await().untilAsserted(() -> assertThat(TrustFile.open(kept, route.address()).latest().map(LinkStatus.Trust::level)).contains("hardware"));
     }
 
     @Test

@@ -246,6 +246,9 @@ class NodeReportTest {
         assertThat(quote("org/m", 512, 2000).admissibleNow()).isTrue();
         assertThat(quote("org/m", 512, 600).rejectionReason()).contains(RejectionReason.DEADLINE);
         assertThat(report().leastFirstContentMs("org/m", 1)).isGreaterThanOrEqualTo(700);
+        assertThat(report().room("org/m", 512).orElseThrow().waitMs()).isEqualTo(700);
+        assertThat(report().room("org/m", 512).orElseThrow().freeTokens()).isEqualTo(quote("org/m", 512, 0).availableTokenBudget());
+        assertThat(report().room("other", 512)).isEmpty();
     }
 
     @Test

@@ -50,7 +50,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * A node without an engine: it says of itself what an eligible one says, and answers as the request's text tells it: {@code say N} sends N
  * chunks, {@code hold} sends one and waits to be cancelled, {@code wait} waits before the first, {@code fail N} fails after N, {@code document}
- * answers whole, {@code defect} throws what nobody expects.
+ * answers whole, {@code busy} finds no place, {@code defect} throws what nobody expects.
  */
 final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     final BoxKeys keys = BoxKeys.generate();
@@ -104,6 +104,11 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
     }
 
     @Override
+    public Optional<Room> room(String modelId, int promptTokens) {
+        return modelId.equals("m") ? Optional.of(new Room(37, 1499.5)) : Optional.empty();
+    }
+
+    @Override
     public Optional<String> load(String modelId) {
         return loadProblem.isEmpty() ? Optional.empty() : Optional.of(loadProblem);
     }
@@ -153,6 +158,10 @@ final class TestNode implements NodeSelf, Answerer, AutoCloseable {
                         say(sink, i);
                     }
                     throw new AgentException(ErrorCode.CONTEXT_TOO_LONG, "prompt is 10 tokens; this model's context holds 5");
+                }
+                case "busy" -> {
+                    sink.chosen("m");
+                    throw new AgentException(ErrorCode.QUEUE_FULL, "64 requests wait");
                 }
                 case "hold" -> {
                     say(sink, 0);

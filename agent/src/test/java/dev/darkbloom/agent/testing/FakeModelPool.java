@@ -43,6 +43,7 @@ public final class FakeModelPool implements ModelPool {
     private RankFormat rankFormat =
             new RankFormat(Optional.empty(), List.of((int) '^'), List.of((int) '|'), List.of((int) '$'));
     private int openLeases;
+    private int acquired;
     private int room = Integer.MAX_VALUE;
 
     public FakeModelPool(ManualClock clock, String... ids) {
@@ -95,8 +96,14 @@ public final class FakeModelPool implements ModelPool {
         return openLeases + template.open() + tokenizer.openGrammars() + (int) generations.stream().filter(g -> !g.isFinished()).count();
     }
 
+    /** Returns how often a model was asked for. */
+    public int acquired() {
+        return acquired;
+    }
+
     @Override
     public ModelLease acquire(String modelId) {
+        acquired++;
         if (!ids.contains(modelId)) {
             throw new AgentException(ErrorCode.UNKNOWN_MODEL, "no such model");
         }

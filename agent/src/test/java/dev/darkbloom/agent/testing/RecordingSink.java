@@ -29,6 +29,8 @@ public final class RecordingSink implements ResponseSink {
     private boolean gone;
     private long eventGapNanos;
     private int progress;
+    private String chosen;
+    private AgentException refusal;
     private boolean takesFailures;
     private int actsAfterEvents = Integer.MAX_VALUE;
     private Runnable action = () -> { };
@@ -64,6 +66,25 @@ public final class RecordingSink implements ResponseSink {
     @Override
     public boolean takesFailures() {
         return takesFailures;
+    }
+
+    /** Refuses a request as soon as its model is known. */
+    public RecordingSink refusing(AgentException why) {
+        refusal = why;
+        return this;
+    }
+
+    @Override
+    public void chosen(String modelId) {
+        chosen = modelId;
+        if (refusal != null) {
+            throw refusal;
+        }
+    }
+
+    /** Returns the model that was to be loaded next. */
+    public String chosen() {
+        return chosen;
     }
 
     /** Returns how often it was told that tokens came. */

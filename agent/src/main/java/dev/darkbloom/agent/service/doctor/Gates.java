@@ -13,6 +13,7 @@ import dev.darkbloom.agent.hardware.ThermalState;
 import dev.darkbloom.agent.service.doctor.Gate.Verdict;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -46,9 +47,11 @@ public record Gates(List<Gate> list) {
      * @param totalMemoryBytes of the machine, as it is reported
      * @param version as it is registered
      * @param posture as it was last measured
+     * @param trustBefore what the coordinator last said it thinks of this machine, on whatever connection
      */
     public record Facts(AgentConfig.Coordinator config, LinkStatus link, List<String> offered, List<ModelStatus> models, long totalMemoryBytes,
-            Account account, String version, Optional<Posture> posture, SystemMetrics metrics, Instant now) {}
+            Account account, String version, Optional<Posture> posture, SystemMetrics metrics, Optional<LinkStatus.Trust> trustBefore,
+            Instant now) {}
 
     /** The account that this machine is bound to. */
     public sealed interface Account {
@@ -144,7 +147,9 @@ public record Gates(List<Gate> list) {
         if (listed.isPresent() && listed.get().isThere()) {
             return trust(listed.get().trustLevel(), listed.get().status(), "", listed.get().at());
         }
-        return Gate.unknown("trust", "the coordinator has not said what it thinks of this machine");
+        String before = facts.trustBefore().map(last -> "; last told at " + last.at().truncatedTo(ChronoUnit.SECONDS) + ": level " + last.level() + ", "
+                + last.status()).orElse("");
+        return Gate.unknown("trust", "the coordinator has not said what it thinks of this machine" + before);
     }
 
     private static Gate trust(String level, String status, String reason, Instant at) {

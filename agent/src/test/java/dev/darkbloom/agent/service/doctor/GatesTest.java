@@ -39,6 +39,7 @@ class GatesTest {
     private Optional<LinkEnd> lastEnd = Optional.empty();
     private Optional<Instant> challenge = Optional.of(NOW.minusSeconds(10));
     private Optional<LinkStatus.Trust> trust = Optional.empty();
+    private Optional<LinkStatus.Trust> trustBefore = Optional.empty();
     private List<Mismatch> mismatches = List.of();
     private Optional<LinkStatus.Listing> listed = Optional.of(new LinkStatus.Listing(true, "hardware", "online", List.of("m"), NOW));
     private Optional<Instant> served = Optional.of(NOW.minusSeconds(3));
@@ -119,6 +120,10 @@ class GatesTest {
         assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
                 .containsExactly(Verdict.UNKNOWN, Optional.empty()));
         assertThat(gates().eligible()).isEqualTo(Verdict.UNKNOWN);
+
+        trustBefore = Optional.of(new LinkStatus.Trust("hardware", "online", Optional.empty(), NOW));
+        assertThat(gate("trust").verdict()).isEqualTo(Verdict.UNKNOWN);
+        assertThat(gate("trust").detail()).endsWith("; last told at " + NOW + ": level hardware, online");
 
         served = Optional.of(NOW.minusSeconds(7));
         assertThat(unknown).allSatisfy(name -> assertThat(gate(name)).extracting(Gate::verdict, Gate::provenAt)
@@ -280,7 +285,7 @@ class GatesTest {
                 Optional.empty(), new LinkStatus.Traffic(0, 0, 0, 0, 0, 0, 0, 0, List.of()));
         var status = new ModelStatus("m", model, 0, modelError, 8, 0, 0, 64, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ModelLoad.NONE);
         var metrics = new SystemMetrics(OptionalDouble.empty(), OptionalDouble.empty(), thermal, Optional.empty(), PowerState.UNKNOWN, NOW);
-        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, "0.4.9", posture, metrics, NOW));
+        return Gates.of(new Gates.Facts(config, link, List.of("m"), List.of(status), memoryBytes, account, "0.4.9", posture, metrics, trustBefore, NOW));
     }
 
     private static Posture posture(boolean proved) {
