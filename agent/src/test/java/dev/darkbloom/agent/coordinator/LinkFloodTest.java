@@ -25,7 +25,7 @@ class LinkFloodTest extends LinkTest {
         start(Optional.empty(), holding(1 << 20));
         Node seen = coordinator.awaitNode();
         long before = Content.openCount();
-        seen.connection().sendPadded(0, message, 50_000);
+        seen.send(message, 50_000);
         var asked = seen.ask("say 3"); // behind all of them
 
         long most = 0;
@@ -74,7 +74,7 @@ class LinkFloodTest extends LinkTest {
                 }
                 seen.connection().sendRaw(pings);
             }
-            case "probes" -> seen.connection().sendPadded(0, "{\"type\":\"capacity_probe\",\"quote_id\":\"q\",\"model\":\"m\","
+            case "probes" -> seen.send("{\"type\":\"capacity_probe\",\"quote_id\":\"q\",\"model\":\"m\","
                     + "\"prompt_tokens_bucket\":512,\"max_output_tokens\":10}", 30_000);
             default -> {
                 for (int i = 0; i < 100_000; i++) {

@@ -95,6 +95,12 @@ public final class Node {
         connection.send(json);
     }
 
+    /** Sends a message many times, all at once. */
+    public void send(String json, int times) {
+        hasSpokenLater |= checks.isLater(json);
+        connection.sendPadded(0, json, times);
+    }
+
     /** Challenges the agent. */
     public void challenge() {
         send(challenges.next());
