@@ -382,7 +382,8 @@ public final class CoordinatorLink implements Offering, LinkCounts.Source, AutoC
         if (settleUntil == 0) {
             settleUntil = now + settings.settling().toNanos();
         }
-        if (board.awaitDrained(announced.get(), Math.max(0, Math.min(deadline, settleUntil) - now) / 1_000_000 + 1)
+        long millis = Math.max(0, Math.min(deadline, settleUntil) - now) / 1_000_000 + 2; // to behind that moment, not just before it
+        if (board.awaitDrained(announced.get(), millis)
                 || board.laterConnection().isEmpty()) { // nobody is left to settle with
             return true;
         }
