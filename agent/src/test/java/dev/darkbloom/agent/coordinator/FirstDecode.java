@@ -84,7 +84,7 @@ final class FirstDecode {
         }
     }
 
-    /** Asks, waits for the end of the answer, and returns when the frame was sent. */
+    /** Asks, waits for the end of the answer, and returns when the frame was on the way: what the peer does before is not ours. */
     private static long ask(WebSocketPeer.Connection connection, BoxKeys consumer, RequestBox box, Random words, StampedModels models) {
         String json = "{\"model\":\"demo\",\"messages\":[{\"role\":\"user\",\"content\":\"" + prompt(words)
                 + "\"}],\"max_tokens\":1,\"stream\":true,\"temperature\":0}";
@@ -92,8 +92,7 @@ final class FirstDecode {
         String frame = "{\"type\":\"inference_request\",\"request_id\":\"" + id + "\",\"encrypted_body\":{\"ephemeral_public_key\":\""
                 + consumer.publicKey() + "\",\"ciphertext\":\"" + sealed(box, json) + "\"}}";
         models.reset();
-        long sent = System.nanoTime();
-        connection.send(frame);
+        long sent = connection.sendNow(frame);
         while (true) {
             String message = connection.receive();
             if (message.contains("\"inference_error\"")) {

@@ -38,6 +38,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -184,6 +185,19 @@ public final class WebSocketPeer implements AutoCloseable {
 
         public void send(String json) {
             channel.writeAndFlush(new TextWebSocketFrame(json));
+        }
+
+        /** Sends a message and waits until the system has it; returns when that was, by {@link System#nanoTime}. */
+        public long sendNow(String json) {
+            var sent = new CompletableFuture<Long>();
+            channel.writeAndFlush(new TextWebSocketFrame(json)).addListener(done -> {
+                if (done.isSuccess()) {
+                    sent.complete(System.nanoTime());
+                } else {
+                    sent.completeExceptionally(done.cause());
+                }
+            });
+            return sent.join();
         }
 
         /** Sends bytes as they are, behind WebSocket's back. */
