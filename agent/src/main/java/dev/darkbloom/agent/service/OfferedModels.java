@@ -14,7 +14,6 @@ import dev.darkbloom.agent.protocol.CoordinatorMessage.DesiredModel;
 import dev.darkbloom.agent.service.builds.BuildDownloads;
 import dev.darkbloom.agent.service.builds.Download;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -26,6 +25,7 @@ import java.util.TreeMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -46,6 +46,7 @@ final class OfferedModels implements NodeModels, AutoCloseable {
     /** Time until a switch that was not possible is tried again, however often the coordinator sends its list. */
     private static final Duration AGAIN = Duration.ofMinutes(10);
     private static final int MOST_TARGETS = 256;
+    private static final int MOST_PREFETCHES = 64;
     private static final int MOST_ALIASES = 256;
     private static final int MOST_ID_LETTERS = 200;
     private static final int MOST_NOTED = 1024;
@@ -56,6 +57,8 @@ final class OfferedModels implements NodeModels, AutoCloseable {
     private final ScheduledThreadPoolExecutor worker;
     /** The latest list that the worker has not looked at; one is enough, since each replaces the one before. */
     private final AtomicReference<List<DesiredModel>> wanted = new AtomicReference<>();
+    /** Builds that were asked for and not begun. */
+    private final AtomicInteger prefetches = new AtomicInteger();
     private volatile Offering offering;
     // By the worker only, from here on:
     private Map<String, DesiredModel> targets = Map.of();
@@ -130,6 +133,19 @@ final class OfferedModels implements NodeModels, AutoCloseable {
             news.failed("no such build");
             return;
         }
+        if (prefetches.incrementAndGet() > MOST_PREFETCHES) {
+            prefetches.decrementAndGet();
+            news.failed("too many builds wait to be fetched");
+            return;
+        }
+        submit(() -> {
+            prefetches.decrementAndGet();
+            begin(modelId, priority, news);
+        });
+    }
+
+    /** Looks into the models folder, so it is the worker's. */
+    private void begin(String modelId, long priority, PrefetchNews news) {
         if (isOwners(modelId)) {
             if (parts.served().find(modelId).isPresent()) {
                 news.verified();
@@ -470,7 +486,7 @@ final class OfferedModels implements NodeModels, AutoCloseable {
 
     /** Returns the downloads that run, wait, or have ended lately. */
     List<Download> downloads() {
-        return parts.downloads().map(BuildDownloads::recent).orElse(new ArrayList<>());
+        return parts.downloads().map(BuildDownloads::recent).orElse(List.of());
     }
 
     /** Ends what it does. Waits for its thread. */

@@ -237,7 +237,7 @@ public final class BuildFetch {
                                 + total + " bytes: " + why);
                     }
                     log.debug("a download broke off build={} bytes={} failures={}", manifest.modelId(), before + have, failures);
-                    Thread.sleep(settings.pauseAfter(failures));
+                    Thread.sleep(settings.pauseAfter(failures)); // the fetch's own thread: nobody waits behind it, and a cancel interrupts it
                 }
             }
             return HexFormat.of().formatHex(digest.digest()).equals(file.sha256());

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.darkbloom.agent.base.AgentException;
 import dev.darkbloom.agent.base.ErrorCode;
 import dev.darkbloom.agent.models.ModelFileName;
@@ -198,17 +197,5 @@ public record BuildManifest(String modelId, String version, String prefix, Strin
     /** Returns the bytes of {@link #modelFiles}. */
     public long modelBytes() {
         return modelFiles().stream().mapToLong(File::bytes).sum();
-    }
-
-    /** Returns the manifest as {@link #parse} reads it. */
-    String toJson() {
-        ObjectNode root = JSON.createObjectNode();
-        root.put("schema_version", SCHEMA_VERSION).put("model_id", modelId).put("version", version).put("r2_prefix", prefix)
-                .put("aggregate_sha256", aggregateSha256).put("total_size_bytes", files.stream().mapToLong(File::bytes).sum())
-                .put("file_count", files.size());
-        var listed = root.putArray("files");
-        files.forEach(file -> listed.addObject().put("path", file.path()).put("size_bytes", file.bytes()).put("sha256", file.sha256())
-                .put("role", file.role()));
-        return root.toPrettyString();
     }
 }

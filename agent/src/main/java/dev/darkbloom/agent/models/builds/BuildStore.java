@@ -197,18 +197,6 @@ public final class BuildStore {
         }
     }
 
-    /** Deletes what is left of a build that is not wanted any more; does nothing when there is nothing. */
-    public void forget(BuildManifest manifest) {
-        try {
-            Path partial = root.resolve(PARTIAL + name(manifest));
-            if (Files.exists(partial)) {
-                delete(partial);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot delete what was fetched of " + manifest.modelId(), e);
-        }
-    }
-
     private static void delete(Path folder) throws IOException {
         List<Path> all;
         try (Stream<Path> walk = Files.walk(folder)) {

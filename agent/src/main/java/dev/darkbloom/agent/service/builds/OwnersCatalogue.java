@@ -63,11 +63,6 @@ public final class OwnersCatalogue implements AutoCloseable {
                 new BuildFetch(store, BuildFetch.Settings.of(downloads.diskReserve().bytes(), downloads.quota().bytes()), InstantSource.system()));
     }
 
-    /** Returns the coordinator's address. */
-    public String coordinator() {
-        return catalogue.address().toString();
-    }
-
     /** Returns the models of the catalogue, as it lists them. */
     public List<Row> list() throws InterruptedException {
         Set<String> fetched = store.list().stream().map(FetchedBuild::id).collect(Collectors.toSet());
